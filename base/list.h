@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Intrusive doubly linked list and hash map. Thread: the owner's. */
+/* Intrusive doubly linked list. Thread: the owner's. */
 #pragma once
 
 #include <stdbool.h>

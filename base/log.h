@@ -54,8 +54,12 @@ struct cw_field {
 #define CW_F(...) ((const struct cw_field[]){__VA_ARGS__, {.type = CW_FT_END}})
 #define CW_F_NONE ((const struct cw_field[]){{.type = CW_FT_END}})
 
-/* AUTO: journald if stderr is the journal's socket, else logfmt. Call once, before threads. */
+/* AUTO: journald if stderr is the journal's socket, else logfmt. Call once, before threads; `program` is
+ * borrowed for good. Before the call: logfmt to stderr, level info. */
 void cw_log_open(const char *program, enum cw_log_level level, enum cw_log_format format);
+void cw_log_set_level(enum cw_log_level level); /* any thread, any time (reload) */
+/* Where journald listens; NULL: the usual place. For tests; borrowed. Before threads. */
+void cw_log_set_journal_socket(const char *path);
 bool cw_log_enabled(enum cw_log_level level);
 void cw_log(enum cw_log_level level, const struct cw_field *fields, const char *text);
 int cw_log_level_parse(const char *s, enum cw_log_level *ret) CW_MUST_CHECK; /* "err".."debug"; CW_E_SYNTAX */

@@ -15,11 +15,13 @@ size_t cw_map_count(const struct cw_map *m);
 void *cw_map_get(const struct cw_map *m, const void *key, size_t n);
 void *cw_map_get_u64(const struct cw_map *m, uint64_t key);
 /* Copies the key, replaces an older value (*ret_old, may be NULL pointer). value must not be NULL.
- * 0 or -ENOMEM (nothing changed). */
+ * 0, -ENOMEM or CW_E_LIMIT (key over 255 octets); then nothing changed. */
 int cw_map_put(struct cw_map *m, const void *key, size_t n, void *value, void **ret_old) CW_MUST_CHECK;
 int cw_map_put_u64(struct cw_map *m, uint64_t key, void *value, void **ret_old) CW_MUST_CHECK;
 /* The value taken out, or NULL. */
 void *cw_map_take(struct cw_map *m, const void *key, size_t n);
 void *cw_map_take_u64(struct cw_map *m, uint64_t key);
+/* SipHash-c-d of n octets, 64 bits; the map uses 1-3 with its own key. */
+uint64_t cw_siphash(unsigned c, unsigned d, const uint64_t key[static 2], const void *p, size_t n);
 /* Visits all values; *iter starts at 0; NULL at the end. Only removal of the visited one is allowed. */
 void *cw_map_next(const struct cw_map *m, size_t *iter);
