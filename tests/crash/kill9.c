@@ -1,0 +1,587 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* R1 of the promise: kill -9 of the broker at random moments under load loses no acknowledged lease and gives no
+ * address to two. Starts the real causewayd, drives it with many TSP connections that remember every answer, kills
+ * it, starts it again and asks for every lease by name. It speaks TSP by hand, so that it does not share a bug with the
+ * codec. Threads: the main thread starts, kills and checks; workers own their identities and only run between. */
+#include "config.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { WORKERS = 12, IDENTITIES = 250, OPS_PER_CONNECTION = 40, QUERY_CONNECTIONS = 4 };
+
+/* What a client may rightly believe about its lease. UNKNOWN: the broker died while a request was in flight. */
+enum belief { NONE, HELD, UNKNOWN };
+
+struct identity {
+	char ip6[48];
+	enum belief belief;
+	uint32_t addr; /* HELD; host order */
+	long answered; /* answers seen, for the report */
+};
+
+struct worker {
+	pthread_t thread;
+	unsigned index;
+	unsigned seed;
+	struct identity id[IDENTITIES];
+	long creates, renews, deletes, refused;
+};
+
+static struct worker workers[WORKERS];
+static uint16_t port;
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t gate_changed = PTHREAD_COND_INITIALIZER;
+static bool running, quitting;
+static unsigned active;
+static const char *broker_path, *dir;
+static char plugin_dir[512];
+
+static void die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+static pid_t broker_pid = -1;
+
+static void die(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fputs("kill9: FAILED: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	if (broker_pid > 0)
+		kill(broker_pid, SIGKILL);
+	exit(1);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* ---- a hand-made TSP client ---------------------------------------------------------------------- */
+
+struct conn {
+	int fd;
+	char buf[8192];
+	size_t have;
+};
+
+static int conn_open(struct conn *c)
+{
+	struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	struct timeval limit = {.tv_sec = 20};
+	int one = 1;
+
+	c->have = 0;
+	c->fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (c->fd < 0)
+		return -1;
+	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	if (connect(c->fd, (struct sockaddr *) &to, sizeof to) < 0) {
+		close(c->fd);
+		c->fd = -1;
+		return -1;
+	}
+	return 0;
+}
+
+static void conn_close(struct conn *c)
+{
+	if (c->fd >= 0)
+		close(c->fd);
+	c->fd = -1;
+}
+
+static int conn_send(struct conn *c, const char *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t k = send(c->fd, p, n, MSG_NOSIGNAL);
+
+		if (k <= 0)
+			return -1;
+		p += k;
+		n -= (size_t) k;
+	}
+	return 0;
+}
+
+static int conn_more(struct conn *c)
+{
+	ssize_t k;
+
+	if (c->have + 1 >= sizeof c->buf)
+		return -1;
+	k = recv(c->fd, c->buf + c->have, sizeof c->buf - 1 - c->have, 0);
+	if (k < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		die("no answer within 20 s from a live broker");
+	if (k <= 0)
+		return -1;
+	c->have += (size_t) k;
+	c->buf[c->have] = 0;
+	return 0;
+}
+
+static void conn_eat(struct conn *c, size_t n)
+{
+	memmove(c->buf, c->buf + n, c->have - n);
+	c->have -= n;
+	c->buf[c->have] = 0;
+}
+
+/* One line without its end into to[n]. */
+static int conn_line(struct conn *c, char *to, size_t n)
+{
+	char *lf;
+
+	c->buf[c->have] = 0;
+	while (!(lf = memchr(c->buf, '\n', c->have)))
+		if (conn_more(c) < 0)
+			return -1;
+	size_t len = (size_t) (lf - c->buf);
+
+	snprintf(to, n, "%.*s", (int) len, c->buf);
+	to[strcspn(to, "\r")] = 0;
+	conn_eat(c, len + 1);
+	return 0;
+}
+
+/* One framed reply into to[n]; returns its status code. */
+static int conn_reply(struct conn *c, char *to, size_t n)
+{
+	char head[128];
+
+	if (conn_line(c, head, sizeof head) < 0)
+		return -1;
+	if (strncmp(head, "Content-length: ", 16) != 0)
+		die("a frame was expected, got '%s'", head);
+	size_t len = strtoul(head + 16, NULL, 10);
+
+	if (len == 0 || len >= n || len >= sizeof c->buf)
+		die("impossible Content-length in '%s'", head);
+	while (c->have < len)
+		if (conn_more(c) < 0)
+			return -1;
+	memcpy(to, c->buf, len);
+	to[len] = 0;
+	conn_eat(c, len);
+	return atoi(to);
+}
+
+static int conn_login(struct conn *c)
+{
+	char line[512];
+
+	if (conn_open(c) < 0)
+		return -1;
+	if (conn_send(c, "VERSION=1.0\r\n", 13) < 0 || conn_line(c, line, sizeof line) < 0)
+		return -1;
+	if (strncmp(line, "CAPABILITY ", 11) != 0)
+		die("CAPABILITY was expected, got '%s'", line);
+	if (conn_send(c, "AUTHENTICATE ANONYMOUS\r\n", 24) < 0 || conn_line(c, line, sizeof line) < 0)
+		return -1;
+	if (strncmp(line, "200", 3) != 0)
+		die("login refused: '%s'", line);
+	return 0;
+}
+
+static void request_text(char *to, size_t n, const char *action, const struct identity *id, bool name_v4)
+{
+	char v4[96] = "", body[512];
+
+	if (name_v4) {
+		struct in_addr a = {.s_addr = htonl(id->addr)};
+
+		snprintf(v4, sizeof v4, "<address type=\"ipv4\">%s</address>", inet_ntoa(a));
+	}
+	snprintf(body, sizeof body,
+		"<tunnel action=\"%s\" type=\"v4v6\"><client><address type=\"ipv6\">%s</address>%s</client></tunnel>\r\n",
+		action, id->ip6, v4);
+	snprintf(to, n, "Content-length: %zu\r\n%s", strlen(body), body);
+}
+
+/* The client's IPv4 of an info reply, host order; 0 if there is none. */
+static uint32_t reply_ipv4(const char *reply)
+{
+	const char *client = strstr(reply, "<client>");
+	const char *a = client ? strstr(client, "type=\"ipv4\"") : NULL;
+	struct in_addr in;
+	char text[32];
+
+	a = a ? strchr(a, '>') : NULL;
+	if (!a)
+		return 0;
+	snprintf(text, sizeof text, "%.*s", (int) strcspn(a + 1, "<"), a + 1);
+	return inet_pton(AF_INET, text, &in) == 1 ? ntohl(in.s_addr) : 0;
+}
+
+/* ---- workers ------------------------------------------------------------------------------------- */
+
+/* One request and its answer. false: the connection is gone (and the identity's belief says so). */
+static bool worker_op(struct worker *w, struct conn *c, struct identity *id)
+{
+	char req[1024], reply[4096];
+	unsigned dice = (unsigned) rand_r(&w->seed) % 100;
+	const char *action = "create";
+	bool named = false;
+
+	if (id->belief == HELD && dice < 35) {
+		action = "delete";
+		named = true;
+	} else if (id->belief == HELD) {
+		named = true; /* renewal */
+	}
+	enum belief before = id->belief;
+
+	request_text(req, sizeof req, action, id, named);
+	/* Until the answer is here a renewal or a create cannot have taken a held lease away, but a delete may have. */
+	if (action[0] == 'd' || before == NONE)
+		id->belief = UNKNOWN;
+	if (conn_send(c, req, strlen(req)) < 0)
+		return false;
+	int code = conn_reply(c, reply, sizeof reply);
+
+	if (code < 0)
+		return false;
+	id->answered++;
+	if (action[0] == 'd') {
+		if (code != 200 && before == HELD)
+			die("delete of a held lease of %s answered: %.40s", id->ip6, reply);
+		id->belief = NONE;
+		w->deletes++;
+		return true;
+	}
+	if (code != 200) {
+		if (before == HELD)
+			die("renewal of a held lease of %s answered: %.40s", id->ip6, reply);
+		id->belief = NONE;
+		w->refused++;
+		return true;
+	}
+	uint32_t addr = reply_ipv4(reply);
+
+	if (!addr)
+		die("200 without a client IPv4: %s", reply);
+	if (before == HELD && addr != id->addr)
+		die("renewal of %s changed its address", id->ip6);
+	id->addr = addr;
+	id->belief = HELD;
+	before == HELD ? w->renews++ : w->creates++;
+	return true;
+}
+
+static void worker_round(struct worker *w)
+{
+	struct conn c = {.fd = -1};
+
+	for (;;) {
+		pthread_mutex_lock(&gate);
+		bool go = running;
+
+		pthread_mutex_unlock(&gate);
+		if (!go)
+			return;
+		if (conn_login(&c) < 0) {
+			conn_close(&c);
+			poll(NULL, 0, 2); /* the broker is down; the main thread ends the round */
+			continue;
+		}
+		for (unsigned i = 0; i < OPS_PER_CONNECTION; i++)
+			if (!worker_op(w, &c, &w->id[(unsigned) rand_r(&w->seed) % IDENTITIES]))
+				break;
+		conn_close(&c);
+	}
+}
+
+static void *worker_main(void *arg)
+{
+	struct worker *w = arg;
+
+	for (;;) {
+		pthread_mutex_lock(&gate);
+		while (!running && !quitting)
+			pthread_cond_wait(&gate_changed, &gate);
+		if (quitting) {
+			pthread_mutex_unlock(&gate);
+			return NULL;
+		}
+		active++;
+		pthread_mutex_unlock(&gate);
+		worker_round(w);
+		pthread_mutex_lock(&gate);
+		active--;
+		pthread_cond_broadcast(&gate_changed);
+		pthread_mutex_unlock(&gate);
+	}
+}
+
+static void gate_set(bool run)
+{
+	pthread_mutex_lock(&gate);
+	running = run;
+	pthread_cond_broadcast(&gate_changed);
+	while (!run && active > 0)
+		pthread_cond_wait(&gate_changed, &gate);
+	pthread_mutex_unlock(&gate);
+}
+
+/* ---- the broker ---------------------------------------------------------------------------------- */
+
+static void write_config(void)
+{
+	char path[600];
+
+	snprintf(path, sizeof path, "%s/causewayd.conf", dir);
+	FILE *f = fopen(path, "w");
+
+	if (!f)
+		die("%s: %s", path, strerror(errno));
+	fprintf(f,
+		"state-dir = \"%s/state\"\n"
+		"plugin-dir = \"%s\"\n"
+		"store { backend = \"sqlite\"  path = \"causeway.db\" }\n"
+		"tsp { listen = { \"[::1]:%u\" }  mechanisms = { \"ANONYMOUS\" }  realm = \"crash.example\" }\n"
+		"tep \"edge1\" { plugin = \"null\"  ipv4 = \"192.0.2.1\"  ipv6 = \"2001:db8::1\" }\n"
+		/* Small enough that addresses are reused all the time, without quarantine. */
+		"pool \"default\" { range = { \"10.64.0.0/21\" }  exclude = { \"10.64.0.0/30\" }  tep = \"edge1\""
+		"  lifetime = 3600  quarantine = 0 }\n",
+		dir, plugin_dir, port);
+	if (fclose(f) != 0)
+		die("%s: %s", path, strerror(errno));
+	snprintf(path, sizeof path, "%s/state", dir);
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		die("%s: %s", path, strerror(errno));
+}
+
+static void broker_exec(const char *extra)
+{
+	char conf[600], log[600];
+
+	snprintf(conf, sizeof conf, "%s/causewayd.conf", dir);
+	snprintf(log, sizeof log, "%s/causewayd.log", dir);
+	int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+	if (fd >= 0) {
+		dup2(fd, 1);
+		dup2(fd, 2);
+	}
+	execl(broker_path, "causewayd", "--config", conf, extra, (char *) NULL);
+	_exit(127);
+}
+
+/* Starts the broker; returns the milliseconds until it answered a session. */
+static int64_t broker_start(void)
+{
+	int64_t start = now_ms();
+
+	broker_pid = fork();
+	if (broker_pid < 0)
+		die("fork: %s", strerror(errno));
+	if (broker_pid == 0)
+		broker_exec("--foreground");
+	for (;;) {
+		struct conn c = {.fd = -1};
+		int status;
+
+		if (waitpid(broker_pid, &status, WNOHANG) == broker_pid) {
+			broker_pid = -1;
+			die("the broker ended at start with status %d; see %s/causewayd.log", status, dir);
+		}
+		int r = conn_login(&c);
+
+		conn_close(&c);
+		if (r == 0)
+			return now_ms() - start;
+		if (now_ms() - start > 20000)
+			die("the broker was not ready within 20 s");
+		poll(NULL, 0, 5);
+	}
+}
+
+static void broker_kill(int signum, int expect_exit)
+{
+	int status;
+
+	kill(broker_pid, signum);
+	if (waitpid(broker_pid, &status, 0) != broker_pid)
+		die("waitpid: %s", strerror(errno));
+	broker_pid = -1;
+	if (signum == SIGKILL && !WIFSIGNALED(status))
+		die("the broker ended by itself with status %d", status);
+	if (signum == SIGTERM && (!WIFEXITED(status) || WEXITSTATUS(status) != expect_exit))
+		die("the broker did not end cleanly: status %d", status);
+}
+
+/* ---- the check ----------------------------------------------------------------------------------- */
+
+static int compare_u32(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *) a, y = *(const uint32_t *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Asks the broker about every identity: what was acknowledged must be there, unchanged; nothing twice. */
+static unsigned check_all(unsigned round)
+{
+	static uint32_t seen[WORKERS * IDENTITIES];
+	unsigned held = 0;
+	struct conn c = {.fd = -1};
+
+	if (conn_login(&c) < 0)
+		die("round %u: no session after the restart", round);
+	for (unsigned w = 0; w < WORKERS; w++) {
+		for (unsigned i = 0; i < IDENTITIES; i++) {
+			struct identity *id = &workers[w].id[i];
+			char req[1024], reply[4096];
+
+			request_text(req, sizeof req, "info", id, false);
+			if (conn_send(&c, req, strlen(req)) < 0)
+				die("round %u: the broker closed during the check", round);
+			int code = conn_reply(&c, reply, sizeof reply);
+
+			if (code < 0)
+				die("round %u: the broker closed during the check", round);
+			uint32_t addr = code == 200 ? reply_ipv4(reply) : 0;
+
+			if (id->belief == HELD && addr != id->addr)
+				die("round %u: acknowledged lease of %s lost: had %08x, now '%.60s'", round, id->ip6,
+					id->addr, reply);
+			if (id->belief == NONE && addr)
+				die("round %u: %s released its lease, and it is back", round, id->ip6);
+			id->belief = addr ? HELD : NONE;
+			id->addr = addr;
+			if (addr)
+				seen[held++] = addr;
+		}
+	}
+	conn_close(&c);
+	qsort(seen, held, sizeof seen[0], compare_u32);
+	for (unsigned i = 1; i < held; i++)
+		if (seen[i] == seen[i - 1])
+			die("round %u: address %08x is held twice", round, seen[i]);
+	return held;
+}
+
+static void check_database(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid < 0)
+		die("fork: %s", strerror(errno));
+	if (pid == 0)
+		broker_exec("--check-db");
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		die("causewayd --check-db found damage; see %s/causewayd.log", dir);
+}
+
+static void pick_port(void)
+{
+	struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	socklen_t len = sizeof a;
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || bind(fd, (struct sockaddr *) &a, sizeof a) < 0 || getsockname(fd, (struct sockaddr *) &a, &len) < 0)
+		die("no port: %s", strerror(errno));
+	port = ntohs(a.sin6_port);
+	close(fd);
+}
+
+static void usage(void)
+{
+	puts("usage: kill9 BROKER PLUGIN-DIR STATE-DIR ROUNDS [SEED]\n"
+	     "Kills the broker ROUNDS times under load and checks that no acknowledged lease is lost.");
+}
+
+int main(int argc, char **argv)
+{
+	long total[4] = {0};
+	int64_t slowest = 0;
+
+	if (argc < 5) {
+		usage();
+		return 2;
+	}
+	broker_path = argv[1];
+	snprintf(plugin_dir, sizeof plugin_dir, "%s", argv[2]);
+	dir = argv[3];
+	unsigned rounds = (unsigned) strtoul(argv[4], NULL, 10);
+	unsigned seed = argc > 5 ? (unsigned) strtoul(argv[5], NULL, 10) : (unsigned) time(NULL);
+
+	printf("# seed %u, %u rounds\n", seed, rounds);
+	fflush(stdout);
+	signal(SIGPIPE, SIG_IGN);
+	pick_port();
+	write_config();
+	for (unsigned w = 0; w < WORKERS; w++) {
+		workers[w].index = w;
+		workers[w].seed = seed * 31 + w;
+		for (unsigned i = 0; i < IDENTITIES; i++)
+			snprintf(workers[w].id[i].ip6, sizeof workers[w].id[i].ip6, "2001:db8:1:%x::%x", w + 1, i + 1);
+		if (pthread_create(&workers[w].thread, NULL, worker_main, &workers[w]) != 0)
+			die("no thread");
+	}
+	broker_start();
+	for (unsigned r = 0; r < rounds; r++) {
+		/* Mostly early, sometimes late: 1..2000 ms. */
+		unsigned dice = (unsigned) rand_r(&seed);
+		int after = dice % 4 ? 1 + (int) (dice / 4 % 400) : 1 + (int) (dice / 4 % 2000);
+
+		gate_set(true);
+		poll(NULL, 0, after);
+		broker_kill(SIGKILL, 0);
+		gate_set(false);
+		int64_t took = broker_start();
+		unsigned held = check_all(r);
+
+		if (took > slowest)
+			slowest = took;
+		if (r % 10 == 9 || r + 1 == rounds) {
+			printf("# round %u: killed after %d ms, back in %lld ms, %u leases checked\n", r + 1, after,
+				(long long) took, held);
+			fflush(stdout);
+		}
+	}
+	broker_kill(SIGTERM, 0);
+	check_database();
+	pthread_mutex_lock(&gate);
+	quitting = true;
+	pthread_cond_broadcast(&gate_changed);
+	pthread_mutex_unlock(&gate);
+	for (unsigned w = 0; w < WORKERS; w++) {
+		pthread_join(workers[w].thread, NULL);
+		total[0] += workers[w].creates;
+		total[1] += workers[w].renews;
+		total[2] += workers[w].deletes;
+		total[3] += workers[w].refused;
+	}
+	printf("# %ld creates, %ld renewals, %ld deletes acknowledged, %ld refused; slowest restart %lld ms\n", total[0],
+		total[1], total[2], total[3], (long long) slowest);
+	if (total[0] < (long) rounds || total[2] == 0)
+		die("hardly any load: the test proves nothing");
+	if (slowest > 2000)
+		die("a restart took %lld ms, 2000 are promised", (long long) slowest);
+	return 0;
+}
