@@ -18,11 +18,12 @@ struct cw_loop_task {
 };
 
 int cw_loop_new(const struct cw_clock *clock, struct cw_loop **ret) CW_MUST_CHECK; /* given; ignores SIGPIPE */
-/* Closes what is its own. -EBUSY: somebody's handle is still open (a leak; tests fail on it). */
+/* Runs what was posted, then closes what is its own; NULL is fine. Tasks posted meanwhile from other threads
+ * may never run: stop those first. -EBUSY: somebody's handle is still open (a leak; tests fail on it). */
 int cw_loop_free(struct cw_loop *l);
 struct uv_loop_s *cw_loop_uv(struct cw_loop *l); /* borrowed */
 const struct cw_clock *cw_loop_clock(const struct cw_loop *l);
-int cw_loop_run(struct cw_loop *l);   /* until cw_loop_stop() */
+int cw_loop_run(struct cw_loop *l);   /* until cw_loop_stop(); at once if that was called before. 0 */
 void cw_loop_stop(struct cw_loop *l); /* cw_loop_run returns after this turn */
 /* Any thread. Tasks run in the order posted. The loop must outlive the task. */
 void cw_loop_post(struct cw_loop *l, struct cw_loop_task *task);

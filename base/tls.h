@@ -16,23 +16,27 @@ struct cw_tls_config {
 	const char *cert_file; /* PEM chain; servers need it, clients may have it */
 	const char *key_file;  /* PEM */
 	const char *ca_file;   /* PEM; who is trusted. Client: NULL = system store. Server: NULL = ask no certificate */
-	bool require_peer;     /* server: refuse peers without a valid certificate */
-	const char *server_name; /* client: verified against the certificate (name or address), sent as SNI */
+	bool require_peer;     /* server: refuse peers without a valid certificate; else they have no name */
+	const char *server_name; /* client, needed: verified against the certificate (name or address), sent as SNI */
 };
 
 /* Why the last cw_tls_* call of this thread failed, for logs; static or thread-local, never NULL. */
 const char *cw_tls_error(void);
-/* TLS 1.2 and later. 0; -ENOENT/-EACCES for files; CW_E_SYNTAX for bad PEM or mismatch; -ENOMEM. */
+/* TLS 1.2 and later. 0; -ENOENT/-EACCES for files; CW_E_SYNTAX for bad PEM or mismatch; -EINVAL
+ * for a configuration that cannot work; -ENOMEM. */
 int cw_tls_ctx_new(const struct cw_tls_config *conf, struct cw_tls_ctx **ret) CW_MUST_CHECK; /* given */
 struct cw_tls_ctx *cw_tls_ctx_free(struct cw_tls_ctx *ctx);
 int cw_tls_new(struct cw_tls_ctx *ctx, struct cw_tls **ret) CW_MUST_CHECK; /* given; borrows ctx until freed */
 struct cw_tls *cw_tls_free(struct cw_tls *t);
 /* Gives n octets that came from the network. 0, or a code when the session is dead: CW_E_AUTH (certificate),
- * CW_E_SYNTAX (not TLS, protocol error), -ENOMEM. Output may still be pending then (the alert). */
+ * CW_E_SYNTAX (not TLS, protocol error), -ENOMEM, -ENODATA (the peer has closed cleanly). Output may
+ * still be pending then (the alert). */
 int cw_tls_feed(struct cw_tls *t, const void *p, size_t n) CW_MUST_CHECK;
-/* Clear text that has arrived: octets copied, 0 = none now, -ENODATA = peer closed cleanly. */
+/* Clear text that has arrived: octets copied, 0 = none now, -ENODATA = peer closed cleanly, or a
+ * code as feed. A network that ends without -ENODATA here has cut the stream short. */
 int cw_tls_read(struct cw_tls *t, void *p, size_t cap) CW_MUST_CHECK;
-/* Encrypts all n octets. 0; -EAGAIN before the handshake is done; CW_E_* as feed. */
+/* Encrypts all n octets. 0; -EAGAIN before the handshake is done; -EPIPE after cw_tls_close(); CW_E_* as
+ * feed. Still works after the peer closed its half. */
 int cw_tls_write(struct cw_tls *t, const void *p, size_t n) CW_MUST_CHECK;
 /* Octets that must go to the network: up to cap copied out; 0 = none. Call after every other call. */
 size_t cw_tls_output(struct cw_tls *t, void *p, size_t cap);
