@@ -14,7 +14,8 @@ enum { MAX_INPUT = 1 << 20 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The target sees an allocation of exactly the input's size, so that ASan and Valgrind see one octet too far. */
+/* The target sees an allocation of exactly the input's size, so that ASan and Valgrind see one
+ * octet too far. */
 static int run_file(const char *path)
 {
 	static uint8_t buf[MAX_INPUT];
