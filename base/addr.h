@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Addresses, prefixes, endpoints and port sets as the project passes them around. IPv4 is kept in host
- * order (ranges are arithmetic), IPv6 as its 16 octets. Thread: any. */
+/* Addresses, prefixes, endpoints and port sets as the project passes them around. IPv4 is kept in
+ * host order (ranges are arithmetic), IPv6 as its 16 octets. Thread: any. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,20 +18,20 @@ struct cw_addr6 {
 
 struct cw_prefix4 {
 	struct cw_addr4 addr; /* host bits are zero */
-	uint8_t len;	      /* 0..32 */
+	uint8_t len;          /* 0..32 */
 };
 
 struct cw_prefix6 {
 	struct cw_addr6 addr; /* host bits are zero */
-	uint8_t len;	      /* 0..128 */
+	uint8_t len;          /* 0..128 */
 };
 
-/* A port set in the model of RFC 7597 5.1: offset a, PSID length k, PSID. k == 0 is the whole address
- * (then offset and psid are 0). */
+/* A port set in the model of RFC 7597 5.1: offset a, PSID length k, PSID. k == 0 is the whole
+ * address (then offset and psid are 0). */
 struct cw_portset {
 	uint8_t offset; /* a, 0..15 */
-	uint8_t len;	/* k, 0..16, a + k <= 16 */
-	uint16_t psid;	/* < 2^k */
+	uint8_t len;    /* k, 0..16, a + k <= 16 */
+	uint16_t psid;  /* < 2^k */
 };
 
 /* Where a listener or peer is. */
@@ -39,12 +39,12 @@ struct cw_endpoint {
 	enum { CW_EP_INET, CW_EP_UNIX } kind;
 	union {
 		struct sockaddr_storage ss; /* CW_EP_INET: sockaddr_in or sockaddr_in6 */
-		char path[108];		    /* CW_EP_UNIX */
+		char path[108];             /* CW_EP_UNIX */
 	} u;
 };
 
-#define CW_ADDR4_STRLEN	   16  /* with NUL */
-#define CW_ADDR6_STRLEN	   46
+#define CW_ADDR4_STRLEN    16 /* with NUL */
+#define CW_ADDR6_STRLEN    46
 #define CW_ENDPOINT_STRLEN 128
 
 /* Strict text forms (inet_pton rules: no leading zeros trickery, no blanks). n octets at s.
@@ -55,10 +55,12 @@ int cw_addr6_parse(const char *s, size_t n, struct cw_addr6 *ret) CW_MUST_CHECK;
 int cw_prefix4_parse(const char *s, size_t n, struct cw_prefix4 *ret) CW_MUST_CHECK;
 int cw_prefix6_parse(const char *s, size_t n, struct cw_prefix6 *ret) CW_MUST_CHECK;
 /* "ADDR/LEN", "ADDR" or "LO-HI" to an inclusive range. 0, CW_E_SYNTAX. */
-int cw_range4_parse(const char *s, size_t n, struct cw_addr4 *ret_lo, struct cw_addr4 *ret_hi) CW_MUST_CHECK;
+int cw_range4_parse(
+	const char *s, size_t n, struct cw_addr4 *ret_lo, struct cw_addr4 *ret_hi) CW_MUST_CHECK;
 /* "1.2.3.4:80", "[::1]:80", "unix:PATH"; port 0 allowed; default_port (host order) is used when the
  * text has no port and is not 0, else the port must be there. Never resolves names. */
-int cw_endpoint_parse(const char *s, size_t n, uint16_t default_port, struct cw_endpoint *ret) CW_MUST_CHECK;
+int cw_endpoint_parse(
+	const char *s, size_t n, uint16_t default_port, struct cw_endpoint *ret) CW_MUST_CHECK;
 
 /* Write the text form (IPv6 per RFC 5952, lower case) with NUL; returns buf. */
 char *cw_addr4_str(struct cw_addr4 a, char buf[static CW_ADDR4_STRLEN]);
@@ -92,7 +94,8 @@ bool cw_portset_eq(struct cw_portset a, struct cw_portset b) CW_PURE;
 bool cw_portset_has(struct cw_portset ps, uint16_t port) CW_PURE;
 /* PSID of a port under (a, k) of ps; -1 if the port is in no set. */
 int cw_portset_psid_of(struct cw_portset ps, uint16_t port) CW_PURE;
-/* The i-th contiguous range of the set; number of ranges is cw_portset_ranges(). false past the end. */
+/* The i-th contiguous range of the set; number of ranges is cw_portset_ranges(). false past the
+ * end. */
 unsigned cw_portset_ranges(struct cw_portset ps) CW_PURE;
 bool cw_portset_range(struct cw_portset ps, unsigned i, uint16_t *ret_lo, uint16_t *ret_hi);
 /* "a/k/psid" in decimal (EXT=PORTSET, tsp.md 7). 0, CW_E_SYNTAX. */

@@ -41,7 +41,7 @@ void cw_read_skip(struct cw_reader *r, size_t n);
 struct cw_reader cw_read_sub(struct cw_reader *r, size_t n);
 
 struct cw_writer cw_writer_of(void *p, size_t n); /* borrows p */
-size_t cw_write_len(const struct cw_writer *w);	  /* octets written so far */
+size_t cw_write_len(const struct cw_writer *w);   /* octets written so far */
 void cw_write_u8(struct cw_writer *w, uint8_t v);
 void cw_write_u16(struct cw_writer *w, uint16_t v);
 void cw_write_u32(struct cw_writer *w, uint32_t v);

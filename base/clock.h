@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Time as an argument: everything that decides by time asks a struct cw_clock, and tests pass a fake
- * one. Thread: the system clock any, a fake clock its owner's. */
+/* Time as an argument: everything that decides by time asks a struct cw_clock, and tests pass a
+ * fake one. Thread: the system clock any, a fake clock its owner's. */
 #pragma once
 
 #include "base/defs.h"
 
 /* What a moment looks like on each clock. */
 struct cw_now {
-	int64_t wall_s;	 /* seconds since 1970 UTC, CLOCK_REALTIME: for the store and for people */
+	int64_t wall_s;  /* seconds since 1970 UTC, CLOCK_REALTIME: for the store and for people */
 	int64_t boot_ms; /* CLOCK_BOOTTIME: for deadlines of leases, runs on in suspend */
 	int64_t mono_us; /* CLOCK_MONOTONIC: for timers and durations */
 };

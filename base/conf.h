@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The configuration file (libconfuse behind it, and only here): a table of sections and options in, typed
- * values out. Every problem is reported with file, line, what is wrong and what would be right; all of
- * them, not the first. Thread: one at a time (the scanner of libconfuse is global). */
+/* The configuration file (libconfuse behind it, and only here): a table of sections and options in,
+ * typed values out. Every problem is reported with file, line, what is wrong and what would be
+ * right; all of them, not the first. Thread: one at a time (the scanner of libconfuse is global).
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -11,16 +12,16 @@
 
 enum cw_conf_type { CW_CONF_STR, CW_CONF_INT, CW_CONF_BOOL, CW_CONF_LIST };
 
-/* One option. `check` gets each value as text (each element of a list): 0, or < 0 with *ret_want set to a
- * static text of what would be right ("an IPv4 prefix such as 198.51.100.0/24"). */
+/* One option. `check` gets each value as text (each element of a list): 0, or < 0 with *ret_want
+ * set to a static text of what would be right ("an IPv4 prefix such as 198.51.100.0/24"). */
 struct cw_conf_opt {
 	const char *section; /* NULL: top level */
 	const char *name;
 	enum cw_conf_type type;
-	const char *def;     /* default as text (lists: NULL or one element); NULL: none */
-	int64_t min, max;    /* INT only; both 0: no bound */
+	const char *def;  /* default as text (lists: NULL or one element); NULL: none */
+	int64_t min, max; /* INT only; both 0: no bound */
 	int (*check)(const char *value, const char **ret_want); /* or NULL */
-	const char *help;    /* one sentence for the sample file and the manual page */
+	const char *help; /* one sentence for the sample file and the manual page */
 };
 
 /* A section kind: `name { .. }` once, or `name "title" { .. }` many times. */
@@ -32,23 +33,25 @@ struct cw_conf_section_kind {
 
 struct cw_conf_schema {
 	const struct cw_conf_section_kind *sections; /* ends with name == NULL */
-	const struct cw_conf_opt *opts;		     /* ends with name == NULL */
+	const struct cw_conf_opt *opts;              /* ends with name == NULL */
 };
 
-struct cw_conf;		/* a parsed file */
+struct cw_conf;         /* a parsed file */
 struct cw_conf_section; /* one section of it, or the top level */
 
-/* Reads and checks `path`. Problems go to `err` one a line as "FILE:LINE: text"; returns their number
- * (0 = good and *ret is given), or -errno if the file cannot be read at all (also reported). Refuses:
- * unknown sections and options, repeated options, wrong types, out of range, failed checks, a section
- * or list that is not closed, duplicate titles. */
-int cw_conf_load(const char *path, const struct cw_conf_schema *schema, FILE *err, struct cw_conf **ret) CW_MUST_CHECK;
+/* Reads and checks `path`. Problems go to `err` one a line as "FILE:LINE: text"; returns their
+ * number (0 = good and *ret is given), or -errno if the file cannot be read at all (also reported).
+ * Refuses: unknown sections and options, repeated options, wrong types, out of range, failed
+ * checks, a section or list that is not closed, duplicate titles. */
+int cw_conf_load(const char *path, const struct cw_conf_schema *schema, FILE *err,
+	struct cw_conf **ret) CW_MUST_CHECK;
 struct cw_conf *cw_conf_free(struct cw_conf *c);
 const struct cw_conf_section *cw_conf_top(const struct cw_conf *c); /* borrowed, as all below */
-/* The untitled section, or the i-th titled one; NULL if there is none. An absent untitled section is NULL:
- * use the getters with NULL section and they give the schema's defaults only if `kind` exists, so callers
- * use cw_conf_has(). */
-const struct cw_conf_section *cw_conf_section(const struct cw_conf *c, const char *kind, unsigned i);
+/* The untitled section, or the i-th titled one; NULL if there is none. An absent untitled section
+ * is NULL: use the getters with NULL section and they give the schema's defaults only if `kind`
+ * exists, so callers use cw_conf_has(). */
+const struct cw_conf_section *cw_conf_section(
+	const struct cw_conf *c, const char *kind, unsigned i);
 unsigned cw_conf_section_count(const struct cw_conf *c, const char *kind);
 const char *cw_conf_title(const struct cw_conf_section *s);
 int cw_conf_line(const struct cw_conf_section *s); /* where the section starts */
@@ -56,12 +59,14 @@ bool cw_conf_is_set(const struct cw_conf_section *s, const char *name); /* writt
 /* Line of an option in the file, 0 if not written; for problems found after loading. */
 int cw_conf_opt_line(const struct cw_conf_section *s, const char *name);
 const char *cw_conf_path(const struct cw_conf *c);
-const char *cw_conf_str(const struct cw_conf_section *s, const char *name); /* NULL: not set, no default */
+/* NULL: not set, no default. */
+const char *cw_conf_str(const struct cw_conf_section *s, const char *name);
 int64_t cw_conf_int(const struct cw_conf_section *s, const char *name);
 bool cw_conf_bool(const struct cw_conf_section *s, const char *name);
 unsigned cw_conf_list_count(const struct cw_conf_section *s, const char *name);
 const char *cw_conf_list_get(const struct cw_conf_section *s, const char *name, unsigned i);
-/* The commented sample file of a schema to `out` (contrib's sample and conf(5) are made from it). */
+/* The commented sample file of a schema to `out` (contrib's sample and conf(5) are made from it).
+ */
 void cw_conf_print_sample(const struct cw_conf_schema *schema, FILE *out);
 /* The OPTIONS part of a conf(5) page in mdoc to `out`. */
 void cw_conf_print_mdoc(const struct cw_conf_schema *schema, FILE *out);

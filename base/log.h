@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Structured log: a level, a fixed text and typed key=value fields; to stderr as logfmt or JSON, or to
- * journald with native fields. A value a peer supplied is escaped and cut. The level and the sink are
- * the only static state. Thread: any (one write(2) per line). */
+/* Structured log: a level, a fixed text and typed key=value fields; to stderr as logfmt or JSON, or
+ * to journald with native fields. A value a peer supplied is escaped and cut. The level and the
+ * sink are the only static state. Thread: any (one write(2) per line). */
 #pragma once
 
 #include <stdbool.h>
@@ -40,29 +40,32 @@ struct cw_field {
 	} v;
 };
 
-#define CW_F_EVENT(x)	     {.key = "event", .type = CW_FT_STR, .v.s = (x)}
-#define CW_F_STR(k, x)	     {.key = (k), .type = CW_FT_STR, .v.s = (x)}
-#define CW_F_SLICE(k, x)     {.key = (k), .type = CW_FT_SLICE, .v.slice = (x)}
-#define CW_F_INT(k, x)	     {.key = (k), .type = CW_FT_INT, .v.i = (x)}
-#define CW_F_UINT(k, x)	     {.key = (k), .type = CW_FT_UINT, .v.u = (x)}
-#define CW_F_ADDR4(k, x)     {.key = (k), .type = CW_FT_ADDR4, .v.a4 = (x)}
-#define CW_F_ADDR6(k, x)     {.key = (k), .type = CW_FT_ADDR6, .v.a6 = (x)}
-#define CW_F_PORTSET(k, x)   {.key = (k), .type = CW_FT_PORTSET, .v.ps = (x)}
-#define CW_F_ERR(x)	     {.key = "err", .type = CW_FT_ERR, .v.i = (x)}
-#define CW_F_PEER(x)	     {.key = "peer", .type = CW_FT_SOCKADDR, .v.sa = (x)}
+/* clang-format off */
+#define CW_F_EVENT(x)      {.key = "event", .type = CW_FT_STR, .v.s = (x)}
+#define CW_F_STR(k, x)     {.key = (k), .type = CW_FT_STR, .v.s = (x)}
+#define CW_F_SLICE(k, x)   {.key = (k), .type = CW_FT_SLICE, .v.slice = (x)}
+#define CW_F_INT(k, x)     {.key = (k), .type = CW_FT_INT, .v.i = (x)}
+#define CW_F_UINT(k, x)    {.key = (k), .type = CW_FT_UINT, .v.u = (x)}
+#define CW_F_ADDR4(k, x)   {.key = (k), .type = CW_FT_ADDR4, .v.a4 = (x)}
+#define CW_F_ADDR6(k, x)   {.key = (k), .type = CW_FT_ADDR6, .v.a6 = (x)}
+#define CW_F_PORTSET(k, x) {.key = (k), .type = CW_FT_PORTSET, .v.ps = (x)}
+#define CW_F_ERR(x)        {.key = "err", .type = CW_FT_ERR, .v.i = (x)}
+#define CW_F_PEER(x)       {.key = "peer", .type = CW_FT_SOCKADDR, .v.sa = (x)}
+/* clang-format on */
 /* cw_log(CW_LOG_INFO, CW_F(CW_F_EVENT("lease.grant"), CW_F_UINT("lease", id)), "lease granted"); */
 #define CW_F(...) ((const struct cw_field[]){__VA_ARGS__, {.type = CW_FT_END}})
 #define CW_F_NONE ((const struct cw_field[]){{.type = CW_FT_END}})
 
-/* AUTO: journald if stderr is the journal's socket, else logfmt. Call once, before threads; `program` is
- * borrowed for good. Before the call: logfmt to stderr, level info. */
+/* AUTO: journald if stderr is the journal's socket, else logfmt. Call once, before threads;
+ * `program` is borrowed for good. Before the call: logfmt to stderr, level info. */
 void cw_log_open(const char *program, enum cw_log_level level, enum cw_log_format format);
 void cw_log_set_level(enum cw_log_level level); /* any thread, any time (reload) */
 /* Where journald listens; NULL: the usual place. For tests; borrowed. Before threads. */
 void cw_log_set_journal_socket(const char *path);
 bool cw_log_enabled(enum cw_log_level level);
 void cw_log(enum cw_log_level level, const struct cw_field *fields, const char *text);
-int cw_log_level_parse(const char *s, enum cw_log_level *ret) CW_MUST_CHECK; /* "err".."debug"; CW_E_SYNTAX */
+/* "err".."debug"; CW_E_SYNTAX */
+int cw_log_level_parse(const char *s, enum cw_log_level *ret) CW_MUST_CHECK;
 /* A rate limit for lines peers can cause: true at most `burst` times per `interval_ms`. */
 struct cw_log_limit {
 	int64_t window_start_us;

@@ -10,10 +10,10 @@ void *cw_zalloc(size_t n, size_t size) CW_MUST_CHECK;
 /* Like realloc(p, n * size) with the overflow check; the new part is not zeroed. p stays valid on
  * failure. */
 void *cw_realloc(void *p, size_t n, size_t size) CW_MUST_CHECK;
-char *cw_strdup(const char *s) CW_MUST_CHECK;		    /* NULL in, NULL out. Given. */
-char *cw_strndup(const char *s, size_t n) CW_MUST_CHECK;    /* always NUL-terminated. Given. */
-void *cw_memdup(const void *p, size_t n) CW_MUST_CHECK;	    /* Given. */
-void *cw_free(void *p);					    /* free(); NULL is fine; returns NULL */
+char *cw_strdup(const char *s) CW_MUST_CHECK;            /* NULL in, NULL out. Given. */
+char *cw_strndup(const char *s, size_t n) CW_MUST_CHECK; /* always NUL-terminated. Given. */
+void *cw_memdup(const void *p, size_t n) CW_MUST_CHECK;  /* Given. */
+void *cw_free(void *p);                                  /* free(); NULL is fine; returns NULL */
 /* For CW_CLEANUP: frees what *p points to. */
 void cw_freep(void *p);
 /* Overwrites n bytes so that the compiler keeps it, then frees. For secrets. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A queue between threads: many put, one takes all. Items are intrusive (struct cw_qnode first in, first
- * out). Thread: put any; take the consumer's. */
+/* A queue between threads: many put, one takes all. Items are intrusive (struct cw_qnode first in,
+ * first out). Thread: put any; take the consumer's. */
 #pragma once
 
 #include <pthread.h>
@@ -23,8 +23,8 @@ struct cw_queue {
 
 int cw_queue_init(struct cw_queue *q) CW_MUST_CHECK; /* 0 or -errno */
 void cw_queue_done(struct cw_queue *q);
-/* true if the queue was empty before (the consumer may need a wake-up); *ret_closed if not NULL says the
- * queue is closed, and then nothing was put. */
+/* true if the queue was empty before (the consumer may need a wake-up); *ret_closed if not NULL
+ * says the queue is closed, and then nothing was put. */
 bool cw_queue_put(struct cw_queue *q, struct cw_qnode *node, bool *ret_closed);
 /* Up to max items in order as a NULL-terminated chain; NULL if empty. Never waits. */
 struct cw_qnode *cw_queue_take(struct cw_queue *q, size_t max);
