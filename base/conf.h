@@ -39,32 +39,42 @@ struct cw_conf_schema {
 struct cw_conf;         /* a parsed file */
 struct cw_conf_section; /* one section of it, or the top level */
 
-/* Reads and checks `path`. Problems go to `err` one a line as "FILE:LINE: text"; returns their
- * number (0 = good and *ret is given), or -errno if the file cannot be read at all (also reported).
- * Refuses: unknown sections and options, repeated options, wrong types, out of range, failed
- * checks, a section or list that is not closed, duplicate titles. */
+/* Reads and checks `path`. Problems go to `err` one a line as "FILE:LINE: text", in the order of
+ * lines; returns their number (0 = good and *ret is given), or -errno if the file cannot be read at
+ * all (also reported). Refuses: unknown sections and options, repeated options, repeated untitled
+ * sections and titles, wrong types, out of range, failed checks, a section, list, string or comment
+ * that is not closed. The schema is borrowed until cw_conf_free(). */
 int cw_conf_load(const char *path, const struct cw_conf_schema *schema, FILE *err,
 	struct cw_conf **ret) CW_MUST_CHECK;
+/* The same for n octets in memory; `path` is only the name for messages. */
+int cw_conf_parse(const char *path, const char *text, size_t n, const struct cw_conf_schema *schema,
+	FILE *err, struct cw_conf **ret) CW_MUST_CHECK;
 struct cw_conf *cw_conf_free(struct cw_conf *c);
 const struct cw_conf_section *cw_conf_top(const struct cw_conf *c); /* borrowed, as all below */
-/* The untitled section, or the i-th titled one; NULL if there is none. An absent untitled section
- * is NULL: use the getters with NULL section and they give the schema's defaults only if `kind`
- * exists, so callers use cw_conf_has(). */
+/* The untitled section, or the i-th titled one in the order of the file; NULL if there is none. An
+ * untitled section that is not written is there all the same (line 0) and gives the defaults:
+ * whether it was written says cw_conf_has(). */
 const struct cw_conf_section *cw_conf_section(
 	const struct cw_conf *c, const char *kind, unsigned i);
+/* How many sections of a kind the file has, and whether any. */
 unsigned cw_conf_section_count(const struct cw_conf *c, const char *kind);
+bool cw_conf_has(const struct cw_conf *c, const char *kind);
+/* Getters. Value in the file, else the schema's default, else NULL, 0, false, an empty list. `name`
+ * must be an option of this section in the schema. A NULL section gives NULL, 0, false. */
 const char *cw_conf_title(const struct cw_conf_section *s);
-int cw_conf_line(const struct cw_conf_section *s); /* where the section starts */
+int cw_conf_line(const struct cw_conf_section *s); /* where the section starts; 0: not written */
 bool cw_conf_is_set(const struct cw_conf_section *s, const char *name); /* written in the file */
 /* Line of an option in the file, 0 if not written; for problems found after loading. */
 int cw_conf_opt_line(const struct cw_conf_section *s, const char *name);
 const char *cw_conf_path(const struct cw_conf *c);
-/* NULL: not set, no default. */
-const char *cw_conf_str(const struct cw_conf_section *s, const char *name);
+const char *cw_conf_str(
+	const struct cw_conf_section *s, const char *name); /* NULL: not set, no default */
 int64_t cw_conf_int(const struct cw_conf_section *s, const char *name);
 bool cw_conf_bool(const struct cw_conf_section *s, const char *name);
 unsigned cw_conf_list_count(const struct cw_conf_section *s, const char *name);
 const char *cw_conf_list_get(const struct cw_conf_section *s, const char *name, unsigned i);
+/* Line of one element, 0 if not written. */
+int cw_conf_list_line(const struct cw_conf_section *s, const char *name, unsigned i);
 /* The commented sample file of a schema to `out` (contrib's sample and conf(5) are made from it).
  */
 void cw_conf_print_sample(const struct cw_conf_schema *schema, FILE *out);
