@@ -232,7 +232,7 @@ char *cw_addr6_str(const struct cw_addr6 *a, char buf[static CW_ADDR6_STRLEN])
 		return buf;
 	}
 	for (unsigned i = 0; i < 8; i++)
-		g[i] = (uint16_t) (a->b[2 * i] << 8 | a->b[2 * i + 1]);
+		g[i] = (uint16_t) (a->b[i * 2UL] << 8 | a->b[i * 2UL + 1]);
 	longest_run(g, &run_at, &run_n);
 	for (unsigned i = 0; i < 8; i++) {
 		if (i == run_at) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What the files of base/conf share and nobody else includes: the scanned form of a configuration
- * file. conf_scan.c finds sections, options, lines and every mistake of form; conf.c has the values
- * decoded and judged; conf_print.c writes samples. Thread: one at a time. */
+ * file. conf_scan.c finds sections, options, lines and every mistake of form (conf_advice.c words
+ * some); conf.c has the values decoded and judged; conf_print.c writes samples. Thread: one at a
+ * time. */
 #pragma once
 
 #include <stdbool.h>
@@ -67,3 +68,7 @@ char *cw_conf_show(const char *p, size_t n, char buf[static CW_CONF_SHOWN]);
 /* The n-th option of a section kind (NULL: top level), NULL at the end. */
 const struct cw_conf_opt *cw_conf_kind_opt(
 	const struct cw_conf_schema *schema, const struct cw_conf_section_kind *kind, unsigned n);
+/* The problem of a name, n octets at p, that is no option of the section `in`, or no section. */
+void cw_conf_unknown_option(
+	struct cw_conf *c, const struct cw_conf_section *in, const char *p, size_t n, int line);
+void cw_conf_unknown_section(struct cw_conf *c, const char *p, size_t n, int line);

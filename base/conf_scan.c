@@ -169,7 +169,7 @@ static const char *check_variable(struct scan *s, struct token *t, const char *p
 	}
 	memcpy(name, start, n);
 	name[n] = '\0';
-	if (!has_default && !getenv(name) && !s->quiet && !t->broken) {
+	if (!has_default && !secure_getenv(name) && !s->quiet && !t->broken) {
 		cw_conf_problem(s->conf, t->line,
 			"the environment variable \"%s\" is not set; set it, or write "
 			"\"${%s:-text}\" with what to use instead",
@@ -272,13 +272,16 @@ static void advance(struct scan *s)
 	s->token = next_token(s);
 }
 
-/* The type of the token after the current one. */
-static enum token_type peek(const struct scan *s)
+/* The type of the n-th token after the current one. */
+static enum token_type peek(const struct scan *s, unsigned n)
 {
 	struct scan ahead = *s;
+	enum token_type type = T_END;
 
 	ahead.quiet = true;
-	return next_token(&ahead).type;
+	while (n--)
+		type = next_token(&ahead).type;
+	return type;
 }
 
 static void unexpected(struct scan *s, const char *wanted)
@@ -293,18 +296,6 @@ static void unexpected(struct scan *s, const char *wanted)
 }
 
 /* --- names --- */
-
-const struct cw_conf_opt *cw_conf_kind_opt(
-	const struct cw_conf_schema *schema, const struct cw_conf_section_kind *kind, unsigned n)
-{
-	for (const struct cw_conf_opt *o = schema->opts; o->name; o++) {
-		if (kind ? !o->section || strcmp(o->section, kind->name) != 0 : o->section != NULL)
-			continue;
-		if (n-- == 0)
-			return o;
-	}
-	return NULL;
-}
 
 static bool token_is(const struct token *t, const char *name)
 {
@@ -328,122 +319,6 @@ static const struct cw_conf_section_kind *find_kind(const struct scan *s)
 		if (token_is(&s->token, k->name))
 			return k;
 	return NULL;
-}
-
-/* Edit distance with transpositions of neighbours, of short texts; large for long ones. */
-static unsigned distance(const char *a, size_t an, const char *b, size_t bn)
-{
-	enum { MAX = 32 };
-	unsigned d[MAX + 1][MAX + 1];
-
-	if (an > MAX || bn > MAX)
-		return MAX;
-	for (unsigned i = 0; i <= an; i++)
-		d[i][0] = i;
-	for (unsigned j = 0; j <= bn; j++)
-		d[0][j] = j;
-	for (unsigned i = 1; i <= an; i++) {
-		for (unsigned j = 1; j <= bn; j++) {
-			unsigned best = d[i - 1][j - 1] + (a[i - 1] != b[j - 1]);
-
-			if (d[i - 1][j] + 1 < best)
-				best = d[i - 1][j] + 1;
-			if (d[i][j - 1] + 1 < best)
-				best = d[i][j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
-				d[i - 2][j - 2] + 1 < best)
-				best = d[i - 2][j - 2] + 1;
-			d[i][j] = best;
-		}
-	}
-	return d[an][bn];
-}
-
-/* The closest name so far, if it is close at all. */
-struct guess {
-	const char *name;
-	unsigned far;
-};
-
-static void consider(struct guess *g, const struct token *t, const char *name)
-{
-	const size_t n = strlen(name);
-	const unsigned far = distance(t->p, t->n, name, n);
-
-	if (far <= (n < 5 ? 1U : 2U) && (!g->name || far < g->far))
-		*g = (struct guess){name, far};
-}
-
-/* `; did you mean "x"?`, or all names, into w. */
-static void write_advice(struct cw_writer *w, const struct guess *g)
-{
-	if (g->name)
-		cw_write_fmt(w, "; did you mean \"%s\"?", g->name);
-	else
-		cw_write_str(w, "; known here:");
-}
-
-static void where(const struct scan *s, char buf[static 160])
-{
-	char shown[CW_CONF_SHOWN];
-	const struct cw_conf_section *in = s->section;
-
-	if (!in->kind)
-		(void) snprintf(buf, 160, "outside of any section");
-	else if (in->title)
-		(void) snprintf(buf, 160, "in section \"%s\" of line %d (\"%s\")", in->kind->name,
-			in->line, cw_conf_show(in->title, strlen(in->title), shown));
-	else
-		(void) snprintf(buf, 160, "in section \"%s\"", in->kind->name);
-}
-
-static void unknown_option(struct scan *s)
-{
-	char shown[CW_CONF_SHOWN], place[160], advice[400];
-	struct cw_writer w = cw_writer_of(advice, sizeof advice - 1);
-	const struct cw_conf_opt *o;
-	const struct cw_conf_opt *elsewhere = NULL;
-	struct guess g = {NULL, 0};
-
-	for (unsigned i = 0; (o = cw_conf_kind_opt(s->conf->schema, s->section->kind, i)) != NULL;
-		i++)
-		consider(&g, &s->token, o->name);
-	for (o = s->conf->schema->opts; o->name && !elsewhere; o++)
-		if (token_is(&s->token, o->name))
-			elsewhere = o;
-	if (!g.name && elsewhere && elsewhere->section)
-		cw_write_fmt(&w, "; it belongs in section \"%s\"", elsewhere->section);
-	else if (!g.name && elsewhere)
-		cw_write_str(&w, "; it belongs outside of any section");
-	else
-		write_advice(&w, &g);
-	for (unsigned i = 0; !g.name && !elsewhere; i++) {
-		o = cw_conf_kind_opt(s->conf->schema, s->section->kind, i);
-		if (!o)
-			break;
-		cw_write_fmt(&w, "%s \"%s\"", i ? "," : "", o->name);
-	}
-	advice[cw_write_len(&w)] = '\0';
-	where(s, place);
-	cw_conf_problem(s->conf, s->token.line, "unknown option \"%s\" %s%s",
-		cw_conf_show(s->token.p, s->token.n, shown), place, advice);
-}
-
-static void unknown_section(struct scan *s)
-{
-	char shown[CW_CONF_SHOWN], advice[400];
-	struct cw_writer w = cw_writer_of(advice, sizeof advice - 1);
-	struct guess g = {NULL, 0};
-	const struct cw_conf_section_kind *all = s->conf->schema->sections;
-
-	for (const struct cw_conf_section_kind *k = all; k && k->name; k++)
-		consider(&g, &s->token, k->name);
-	write_advice(&w, &g);
-	for (const struct cw_conf_section_kind *k = all; !g.name && k && k->name; k++)
-		cw_write_fmt(&w, "%s \"%s\"", k != all ? "," : "", k->name);
-	advice[cw_write_len(&w)] = '\0';
-	cw_conf_problem(s->conf, s->token.line, "unknown section \"%s\"%s",
-		cw_conf_show(s->token.p, s->token.n, shown), advice);
 }
 
 /* --- items --- */
@@ -479,7 +354,7 @@ static bool is_value(const struct scan *s)
 /* The current token begins another item: a word before "=", or a section's name before "{". */
 static bool begins_item(const struct scan *s)
 {
-	const enum token_type after = s->token.type == T_WORD ? peek(s) : T_END;
+	const enum token_type after = s->token.type == T_WORD ? peek(s, 1) : T_END;
 
 	return after == T_EQUAL || after == T_OPEN ||
 	       (after == T_STRING && find_kind(s) && find_kind(s)->titled);
@@ -531,7 +406,7 @@ static void scan_value(struct scan *s, struct cw_conf_item *item, const char *na
 		}
 		advance(s);
 		scan_list(s, item, name, line);
-	} else if (is_value(s) && !(s->token.type == T_WORD && peek(s) == T_EQUAL)) {
+	} else if (is_value(s) && !(s->token.type == T_WORD && peek(s, 1) == T_EQUAL)) {
 		keep_value(s, item);
 		advance(s);
 		if (s->token.type == T_COMMA) {
@@ -587,7 +462,7 @@ static void scan_assignment(struct scan *s)
 
 	(void) cw_conf_show(s->token.p, s->token.n, name);
 	if (!item.opt)
-		unknown_option(s);
+		cw_conf_unknown_option(s->conf, s->section, s->token.p, s->token.n, s->token.line);
 	advance(s);
 	if (s->token.type == T_EQUAL) {
 		advance(s);
@@ -730,33 +605,40 @@ static void skip_block(struct scan *s, int line)
 	} while (depth);
 }
 
+/* From the name of an unknown section to the token after its "}". */
+static void skip_section(struct scan *s)
+{
+	const int line = s->token.line;
+
+	cw_conf_unknown_section(s->conf, s->token.p, s->token.n, line);
+	advance(s);
+	if (is_value(s))
+		advance(s);
+	if (s->token.type == T_OPEN)
+		skip_block(s, line);
+}
+
 static void scan_name(struct scan *s)
 {
 	const struct cw_conf_section_kind *kind = find_kind(s);
-	const enum token_type after = peek(s);
+	const enum token_type after = peek(s, 1);
+	/* what looks like `name {` or `name "title" {` is a section, even where an option has the
+	 * name */
+	const bool block =
+		after == T_OPEN || ((after == T_STRING || after == T_WORD) && peek(s, 2) == T_OPEN);
 
-	if (after == T_EQUAL || (find_opt(s) && !(kind && after == T_OPEN))) {
-		scan_assignment(s);
-	} else if (kind && s->section->kind) {
-		/* sections do not nest: so the open one was meant to end before this */
-		cw_conf_problem(s->conf, s->token.line,
-			"section \"%s\" begins inside section \"%s\" of line %d; a \"}\" is missing "
-			"before it",
-			kind->name, s->section->kind->name, s->section->line);
+	if (after != T_EQUAL && kind && (block || !find_opt(s))) {
+		if (s->section->kind) /* sections do not nest: the open one was to end before this
+				       */
+			cw_conf_problem(s->conf, s->token.line,
+				"section \"%s\" begins inside section \"%s\" of line %d; a \"}\" is "
+				"missing before it",
+				kind->name, s->section->kind->name, s->section->line);
 		open_section(s, kind);
-	} else if (kind) {
-		open_section(s, kind);
-	} else if (after == T_OPEN || after == T_STRING) {
-		const int line = s->token.line;
-
-		unknown_section(s);
-		advance(s);
-		if (s->token.type == T_STRING)
-			advance(s);
-		if (s->token.type == T_OPEN)
-			skip_block(s, line);
+	} else if (after != T_EQUAL && !find_opt(s) && (block || after == T_STRING)) {
+		skip_section(s);
 	} else {
-		scan_assignment(s); /* says that the option is unknown */
+		scan_assignment(s); /* also of what is neither, to say so */
 	}
 }
 

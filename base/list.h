@@ -29,8 +29,10 @@ struct cw_list *cw_list_pop(struct cw_list *head);
 /* All of `from` to the end of `to`; from is empty afterwards. */
 void cw_list_splice(struct cw_list *to, struct cw_list *from);
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): it and tmp are names being declared */
 #define cw_list_for_each(it, head) \
 	for (struct cw_list *it = (head)->next; it != (head); it = it->next)
 #define cw_list_for_each_safe(it, tmp, head)                                   \
 	for (struct cw_list *it = (head)->next, *tmp = it->next; it != (head); \
 		it = tmp, tmp = it->next)
+/* NOLINTEND(bugprone-macro-parentheses) */

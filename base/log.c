@@ -43,7 +43,7 @@ static const char *const level_names[] = {"err", "warning", "notice", "info", "d
 /* systemd sets JOURNAL_STREAM to "DEVICE:INODE" of the stream it connected us to. */
 static bool stderr_is_journal(void)
 {
-	const char *env = getenv("JOURNAL_STREAM");
+	const char *env = secure_getenv("JOURNAL_STREAM");
 	const char *colon = env ? strchr(env, ':') : NULL;
 	uint64_t dev, ino;
 	struct stat st;

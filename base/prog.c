@@ -23,7 +23,7 @@ void cw_prog_version(const char *name)
 
 void cw_prog_notify(const char *state)
 {
-	const char *path = getenv("NOTIFY_SOCKET");
+	const char *path = secure_getenv("NOTIFY_SOCKET");
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	CW_CLEANUP(cw_closep) int fd = -1;
 	size_t n;
