@@ -1,0 +1,636 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One tunnel end point: the queue of what it must do, one batch on its way at a time, and what happens when it refuses,
+ * hangs or is gone.
+ *
+ *	UP    --a batch as a whole fails--> DOWN --back-off over--> SYNC (sync.c) --equal to the store--> UP
+ *
+ * Order: entries of one key (address, PSID) reach the TEP in the order the store committed them, for a batch holds each key
+ * once and the next batch waits for it. An item the TEP refuses alone is tried again with back-off; one that is overtaken
+ * by a newer generation of its key is dropped. While the TEP is down nothing is queued: grants are refused at once, ends
+ * stay in the store and are found by the comparison. Thread: the loop's. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/failpoint.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#include "broker/lease/engine_int.h"
+
+#define TURN_BATCHES	 8	/* of one call, if the plugin answers at once; then the loop has its turn */
+#define QUICK_TRIES	 3	/* of an item that may be tried again, before its client is told no */
+#define RETRY_FIRST_MS	 50
+#define RETRY_MAX_MS	 30000
+#define DOWN_FIRST_MS	 1000
+#define DOWN_MAX_MS	 30000
+#define CONFIRM_AGAIN_MS 200
+
+/* ---- ring ----------------------------------------------------------------------------------------- */
+
+int cw_workq_push(struct cw_workq *q, const struct cw_work *w)
+{
+	if (q->n == q->cap) {
+		size_t cap = q->cap ? q->cap * 2 : 64;
+		struct cw_work *v = cw_zalloc(cap, sizeof *v);
+
+		if (!v)
+			return -ENOMEM;
+		for (size_t i = 0; i < q->n; i++)
+			v[i] = q->v[(q->head + i) % q->cap];
+		(void) cw_free(q->v);
+		q->v = v;
+		q->cap = cap;
+		q->head = 0;
+	}
+	q->v[(q->head + q->n++) % q->cap] = *w;
+	return 0;
+}
+
+const struct cw_work *cw_workq_front(const struct cw_workq *q)
+{
+	return q->n ? &q->v[q->head] : NULL;
+}
+
+void cw_workq_drop(struct cw_workq *q)
+{
+	q->head = (q->head + 1) % q->cap;
+	if (--q->n == 0 && q->cap > CW_TEP_BATCH)
+		cw_workq_done(q); /* a burst is over: give its memory back */
+}
+
+void cw_workq_done(struct cw_workq *q)
+{
+	(void) cw_free(q->v);
+	*q = (struct cw_workq){0};
+}
+
+/* ---- confirmations -------------------------------------------------------------------------------- */
+
+void cw_tep_confirm_again(void *engine)
+{
+	struct cw_engine *e = engine;
+	struct cw_list now, *it;
+
+	cw_list_init(&now);
+	cw_list_splice(&now, &e->confirm_retry);
+	while ((it = cw_list_pop(&now)) != NULL) {
+		struct cw_confirm_op *c = cw_container_of(it, struct cw_confirm_op, in_retry);
+
+		cw_tep_confirm(e, c->item, c->base.op.u.confirm.n, c->removals);
+		(void) cw_free(c);
+	}
+}
+
+static void confirm_done(struct cw_loop_task *task)
+{
+	struct cw_confirm_op *c = cw_container_of(cw_engine_op_over(task), struct cw_confirm_op, base);
+	struct cw_engine *e = c->base.engine;
+	int r = c->base.op.result;
+
+	(void) CW_FAILPOINT(CONFIRM_AFTER_COMMIT);
+	if (c->removals)
+		e->removals_out--;
+	if ((r == CW_E_BUSY || r == CW_E_STORE_FULL) && !e->stopping) {
+		/* The TEP did it; only the note is missing. Until it is written the address stays taken. */
+		cw_list_append(&e->confirm_retry, &c->in_retry);
+		cw_timer_start(e->confirm_timer, CONFIRM_AGAIN_MS);
+		return;
+	}
+	if (r == 0 && c->removals && !e->stopping) {
+		cw_sweep_removed(e);
+		cw_engine_unpark(e, true);
+	}
+	(void) cw_free(c);
+}
+
+void cw_tep_confirm(struct cw_engine *e, const struct cw_confirm *items, size_t n, bool removals)
+{
+	struct cw_confirm_op *c;
+
+	if (!n || e->stopping)
+		return;
+	c = cw_zalloc(1, sizeof *c + n * sizeof c->item[0]);
+	if (!c) {
+		cw_engine_resync(e); /* what is not confirmed is found by the comparison */
+		return;
+	}
+	memcpy(c->item, items, n * sizeof items[0]);
+	c->removals = removals;
+	c->base.op.kind = CW_OP_CONFIRM;
+	c->base.op.now = cw_engine_now(e);
+	c->base.op.u.confirm.items = c->item;
+	c->base.op.u.confirm.n = n;
+	cw_list_init(&c->in_retry);
+	if (removals)
+		e->removals_out++;
+	e->stats.confirms += n;
+	cw_engine_run_op(e, &c->base, confirm_done);
+}
+
+/* ---- retries -------------------------------------------------------------------------------------- */
+
+static void retry_arm(struct cw_engine_tep *t)
+{
+	int64_t now_ms = cw_engine_boot_ms(t->engine), first_ms = INT64_MAX;
+
+	cw_list_for_each(it, &t->retries) {
+		const struct cw_retry *r = cw_container_of(it, struct cw_retry, in_tep);
+
+		if (r->at_ms < first_ms)
+			first_ms = r->at_ms;
+	}
+	if (first_ms != INT64_MAX)
+		cw_timer_start(t->retry_timer, (uint64_t) (first_ms > now_ms ? first_ms - now_ms : 0));
+}
+
+static void retry_drop_all(struct cw_engine_tep *t)
+{
+	struct cw_list *it;
+
+	while ((it = cw_list_pop(&t->retries)) != NULL)
+		(void) cw_free(cw_container_of(it, struct cw_retry, in_tep));
+	t->n_retries = 0;
+}
+
+static void retry_later(struct cw_engine_tep *t, const struct cw_work *w)
+{
+	struct cw_retry *r = t->n_retries < CW_TEP_RETRY_MAX ? cw_zalloc(1, sizeof *r) : NULL;
+	int64_t wait_ms = RETRY_FIRST_MS;
+
+	if (!r) {
+		t->dirty = true;
+		return;
+	}
+	for (unsigned i = 0; i < w->tries && wait_ms < RETRY_MAX_MS; i++)
+		wait_ms *= 3;
+	r->work = *w;
+	r->work.tries++;
+	r->at_ms = cw_engine_boot_ms(t->engine) + (wait_ms < RETRY_MAX_MS ? wait_ms : RETRY_MAX_MS);
+	cw_list_append(&t->retries, &r->in_tep);
+	t->n_retries++;
+	retry_arm(t);
+}
+
+/* A newer generation of a key makes waiting applies of it pointless. */
+static void retry_supersede(struct cw_engine_tep *t, const struct cw_work *w)
+{
+	if (!t->n_retries)
+		return;
+	cw_list_for_each_safe(it, tmp, &t->retries) {
+		struct cw_retry *r = cw_container_of(it, struct cw_retry, in_tep);
+
+		if (r->work.what == CW_OUTBOX_REMOVE || r->work.generation > w->generation ||
+			cw_key_of(r->work.addr, r->work.ports.psid) != cw_key_of(w->addr, w->ports.psid))
+			continue;
+		cw_list_remove(&r->in_tep);
+		(void) cw_free(r);
+		t->n_retries--;
+	}
+}
+
+static void on_retry_timer(void *arg)
+{
+	struct cw_engine_tep *t = arg;
+	int64_t now_ms = cw_engine_boot_ms(t->engine);
+
+	cw_list_for_each_safe(it, tmp, &t->retries) {
+		struct cw_retry *r = cw_container_of(it, struct cw_retry, in_tep);
+
+		if (r->at_ms > now_ms)
+			continue;
+		if (cw_workq_push(&t->queue, &r->work) < 0)
+			break;
+		cw_list_remove(&r->in_tep);
+		(void) cw_free(r);
+		t->n_retries--;
+	}
+	retry_arm(t);
+	cw_tep_dispatch(t);
+}
+
+/* ---- results -------------------------------------------------------------------------------------- */
+
+static bool item_ok(const struct cw_work *w, int result)
+{
+	/* Of a removal: a newer generation is there, so the one that had to go is gone. */
+	return result == 0 || (result == CW_E_STALE && w->what == CW_OUTBOX_REMOVE);
+}
+
+static void item_failed(struct cw_engine_tep *t, struct cw_work *w, int result)
+{
+	static struct cw_log_limit limit;
+	struct cw_engine *e = t->engine;
+
+	if (w->what == CW_OUTBOX_REMOVE)
+		e->stats.remove_failures++;
+	else
+		e->stats.apply_failures++;
+	if (cw_log_limit_ok(&limit, cw_clock_now(e->clock).mono_us, 10, 10000))
+		cw_log(CW_LOG_WARNING,
+			CW_F(CW_F_EVENT("tep.refused"), CW_F_STR("tep", t->tep.name),
+				CW_F_STR("op", w->what == CW_OUTBOX_REMOVE ? "remove" : "apply"), CW_F_UINT("lease", w->lease),
+				CW_F_ADDR4("addr4", w->addr), CW_F_ERR(result)),
+			"the tunnel end point refused a binding, it will be tried again");
+	if (result == CW_E_STALE)
+		t->dirty = true; /* it has something newer than the store: a restored backup */
+	retry_later(t, w);
+}
+
+/* Tells the store what became of a batch; items that are to be tried again go back. */
+static void batch_results(struct cw_tep_batch *b, const int *items)
+{
+	struct cw_engine_tep *t = b->tep;
+	struct cw_engine *e = t->engine;
+	struct cw_confirm *confirm = cw_zalloc(b->n, sizeof *confirm);
+	size_t n = 0;
+
+	if (!confirm)
+		t->dirty = true; /* then nothing is confirmed now */
+	for (size_t i = 0; i < b->n; i++) {
+		struct cw_work *w = &b->item[i];
+		bool ok = item_ok(w, items[i]);
+		/* What may work in a moment is no answer yet. */
+		bool answer = ok || items[i] != -EAGAIN || w->tries >= QUICK_TRIES;
+
+		if (w->confirm && confirm && (ok || (answer && w->what == CW_OUTBOX_APPLY)))
+			confirm[n++] = (struct cw_confirm){w->lease, w->generation, ok ? 0 : CW_E_TEP};
+		if (!ok)
+			item_failed(t, w, items[i]);
+		else if (w->sync)
+			t->sync ? (void) (w->what == CW_OUTBOX_REMOVE ? t->sync->removed++ : t->sync->applied++) : (void) 0;
+	}
+	(void) CW_FAILPOINT(RECONCILE_PAGE);
+	cw_tep_confirm(e, confirm, n, b->removes);
+	(void) cw_free(confirm);
+}
+
+/* The TEP cannot be asked: clients that wait hear it now, the rest is found by the comparison. */
+static void refuse(struct cw_engine_tep *t, const struct cw_work *w, size_t n, bool sent)
+{
+	struct cw_confirm *confirm = cw_zalloc(n ? n : 1, sizeof *confirm);
+	size_t k = 0;
+	char *mark = (char *) t;
+
+	for (size_t i = 0; confirm && i < n; i++) {
+		if (w[i].what != CW_OUTBOX_APPLY || !w[i].confirm)
+			continue;
+		confirm[k++] = (struct cw_confirm){w[i].lease, w[i].generation, CW_E_TEP};
+		/* Its removal, which the rollback will ask for, has nothing to remove. */
+		if (!sent && w[i].tries == 0)
+			(void) !cw_map_put_u64(t->never_sent, w[i].lease, mark, NULL);
+	}
+	cw_tep_confirm(t->engine, confirm, k, false);
+	(void) cw_free(confirm);
+}
+
+static void on_results(void *arg, int result, const int *items, const struct cw_dp_counters *counters, size_t n)
+{
+	struct cw_tep_batch *b = arg;
+	struct cw_engine_tep *t = b->tep;
+
+	(void) counters;
+	t->out--;
+	if (result == CW_E_SHUTDOWN || t->engine->stopping) {
+		b->n = 0;
+		return;
+	}
+	if (result < 0 || n != b->n) {
+		refuse(t, b->item, b->n, true);
+		b->n = 0;
+		cw_tep_down(t, result < 0 ? result : CW_E_TEP);
+		return;
+	}
+	if (b->removes)
+		(void) CW_FAILPOINT(END_AFTER_REMOVE);
+	else
+		(void) CW_FAILPOINT(GRANT_AFTER_APPLY);
+	batch_results(b, items);
+	b->n = 0;
+	cw_tep_dispatch(t);
+}
+
+/* ---- sending -------------------------------------------------------------------------------------- */
+
+static void send_removes(struct cw_engine_tep *t)
+{
+	static struct cw_dp_removal to[CW_TEP_BATCH]; /* borrowed for the call only */
+	struct cw_tep_batch *b = &t->remove;
+
+	for (size_t i = 0; i < b->n; i++) {
+		const struct cw_work *w = &b->item[i];
+
+		to[i] = (struct cw_dp_removal){.ports = cw_dp_ports_of(w->ports), .lease = w->lease, .generation = w->generation};
+		for (unsigned k = 0; k < 4; k++)
+			to[i].ipv4[k] = (uint8_t) (w->addr.v >> (24 - 8 * k));
+	}
+	t->engine->stats.removals += b->n;
+	cw_dphost_remove(t->dp, to, b->n, on_results, b);
+}
+
+static void send_applies(struct cw_engine_tep *t)
+{
+	static struct cw_dp_binding to[CW_TEP_BATCH];
+	struct cw_tep_batch *b = &t->apply;
+
+	for (size_t i = 0; i < b->n; i++) {
+		const struct cw_work *w = &b->item[i];
+
+		to[i] = (struct cw_dp_binding){.ports = cw_dp_ports_of(w->ports),
+			.lease = w->lease,
+			.generation = w->generation,
+			.expires_boot_ms = cw_engine_expiry_boot_ms(t->engine, w->expires_s)};
+		for (unsigned k = 0; k < 4; k++)
+			to[i].ipv4[k] = (uint8_t) (w->addr.v >> (24 - 8 * k));
+		memcpy(to[i].ipv6, w->client6.b, sizeof to[i].ipv6);
+		if (w->what == CW_OUTBOX_REFRESH)
+			t->engine->stats.refreshes++;
+		else
+			t->engine->stats.applies++;
+	}
+	cw_dphost_apply(t->dp, to, b->n, on_results, b);
+}
+
+bool cw_tep_add(struct cw_engine_tep *t, const struct cw_work *w)
+{
+	struct cw_tep_batch *b = w->what == CW_OUTBOX_REMOVE ? &t->remove : &t->apply;
+	uint64_t key = cw_key_of(w->addr, w->ports.psid);
+	size_t slot = (size_t) (key * 0x9e3779b97f4a7c15u >> 52) % CW_TEP_SEEN;
+
+	if (t->apply.n + t->remove.n == CW_TEP_BATCH)
+		return false;
+	while (t->seen[slot].stamp == t->stamp) {
+		if (t->seen[slot].key == key)
+			return false;
+		slot = (slot + 1) % CW_TEP_SEEN;
+	}
+	t->seen[slot].key = key;
+	t->seen[slot].stamp = t->stamp;
+	b->item[b->n++] = *w;
+	return true;
+}
+
+static bool collect_from(struct cw_engine_tep *t, struct cw_workq *q)
+{
+	const struct cw_work *w;
+	bool any = false;
+
+	while ((w = cw_workq_front(q)) != NULL && cw_tep_add(t, w)) {
+		cw_workq_drop(q);
+		any = true;
+	}
+	return any;
+}
+
+/* Live work and the comparison take turns; renewals fill what room is left. */
+static bool collect(struct cw_engine_tep *t)
+{
+	bool any = false;
+
+	if (++t->stamp == 0) {
+		memset(t->seen, 0, sizeof t->seen);
+		t->stamp = 1;
+	}
+	t->sync_turn = !t->sync_turn;
+	if (t->sync && t->sync_turn)
+		any = cw_sync_collect(t);
+	if (!any)
+		any = collect_from(t, &t->queue);
+	if (!any && t->sync && !t->sync_turn)
+		any = cw_sync_collect(t);
+	if (t->refresh_due && !t->queue.n && t->state != CW_TEP_DOWN) {
+		any |= collect_from(t, &t->refresh);
+		t->refresh_due = t->refresh.n > 0;
+	}
+	return any;
+}
+
+static void on_again(struct cw_loop_task *task)
+{
+	struct cw_engine_tep *t = cw_container_of(task, struct cw_engine_tep, again);
+
+	t->again_posted = false;
+	t->engine->outstanding--;
+	cw_tep_dispatch(t);
+}
+
+void cw_tep_dispatch(struct cw_engine_tep *t)
+{
+	unsigned turn;
+
+	if (t->dispatching || t->engine->stopping)
+		return;
+	t->dispatching = true;
+	for (turn = 0; turn < TURN_BATCHES; turn++) {
+		if (t->dirty && !t->sync && t->state == CW_TEP_UP && !t->out)
+			cw_sync_start(t);
+		if (t->out || t->state == CW_TEP_DOWN || !collect(t))
+			break;
+		t->out = (t->remove.n > 0) + (t->apply.n > 0);
+		/* A plugin may answer inside the call and even be down then. */
+		if (t->remove.n)
+			send_removes(t);
+		if (t->apply.n) {
+			if (t->state == CW_TEP_DOWN) {
+				t->out--;
+				refuse(t, t->apply.item, t->apply.n, false);
+				t->apply.n = 0;
+			} else {
+				send_applies(t);
+			}
+		}
+	}
+	t->dispatching = false;
+	if (turn == TURN_BATCHES && !t->again_posted) {
+		t->again_posted = true;
+		t->engine->outstanding++;
+		cw_loop_post(t->engine->loop, &t->again);
+	}
+}
+
+/* ---- entries -------------------------------------------------------------------------------------- */
+
+static void on_refresh_timer(void *arg)
+{
+	struct cw_engine_tep *t = arg;
+
+	t->refresh_armed = false;
+	t->refresh_due = true;
+	cw_tep_dispatch(t);
+}
+
+static void submit_while_down(struct cw_engine_tep *t, const struct cw_work *w)
+{
+	const struct cw_confirm gone = {w->lease, w->generation, 0};
+
+	if (w->what == CW_OUTBOX_APPLY)
+		refuse(t, w, 1, false);
+	else if (w->what == CW_OUTBOX_REMOVE && cw_map_take_u64(t->never_sent, w->lease))
+		cw_tep_confirm(t->engine, &gone, 1, true);
+}
+
+void cw_tep_submit(struct cw_engine_tep *t, const struct cw_outbox_entry *entry)
+{
+	const struct cw_lease *l = &entry->lease;
+	const struct cw_work w = {
+		.lease = l->id,
+		.generation = l->generation,
+		.client6 = l->client6,
+		.addr = l->addr,
+		.ports = l->ports,
+		.expires_s = l->expires_s,
+		.what = (uint8_t) entry->what,
+		.confirm = entry->what != CW_OUTBOX_REFRESH,
+	};
+	struct cw_workq *q = entry->what == CW_OUTBOX_REFRESH ? &t->refresh : &t->queue;
+
+	t->seq++;
+	if (t->state == CW_TEP_DOWN) {
+		submit_while_down(t, &w);
+		return;
+	}
+	cw_sync_touch(t, cw_key_of(w.addr, w.ports.psid));
+	retry_supersede(t, &w);
+	if (q->n >= CW_TEP_QUEUE_MAX || cw_workq_push(q, &w) < 0) {
+		/* Clients that wait are told; everything else is in the store. */
+		t->dirty = true;
+		refuse(t, &w, 1, false);
+		return;
+	}
+	if (entry->what == CW_OUTBOX_REFRESH && !t->refresh_armed && !t->refresh_due) {
+		t->refresh_armed = true;
+		cw_timer_start(t->refresh_timer, CW_REFRESH_MS);
+	}
+}
+
+/* ---- down and up ---------------------------------------------------------------------------------- */
+
+void cw_tep_down(struct cw_engine_tep *t, int why)
+{
+	int64_t wait_ms = DOWN_FIRST_MS;
+	const struct cw_work *w;
+
+	cw_sync_end(t);
+	if (t->state != CW_TEP_DOWN || !t->settled) {
+		t->engine->stats.tep_downs++;
+		cw_log(CW_LOG_ERR, CW_F(CW_F_EVENT("tep.down"), CW_F_STR("tep", t->tep.name), CW_F_ERR(why)),
+			"the tunnel end point does not work: no new leases on it, tried again with back-off");
+	}
+	t->state = CW_TEP_DOWN;
+	for (; (w = cw_workq_front(&t->queue)) != NULL; cw_workq_drop(&t->queue))
+		refuse(t, w, 1, false);
+	cw_workq_done(&t->refresh);
+	t->refresh_due = false;
+	retry_drop_all(t);
+	for (unsigned i = 0; i < t->down_tries && wait_ms < DOWN_MAX_MS; i++)
+		wait_ms *= 2;
+	t->down_tries++;
+	cw_timer_start(t->wake_timer, (uint64_t) (wait_ms < DOWN_MAX_MS ? wait_ms : DOWN_MAX_MS));
+	if (!t->settled) {
+		t->settled = true;
+		cw_engine_settled(t->engine);
+	}
+}
+
+void cw_tep_up(struct cw_engine_tep *t)
+{
+	if (t->state == CW_TEP_DOWN)
+		return;
+	t->state = CW_TEP_UP;
+	t->down_tries = 0;
+	if (!t->settled) {
+		t->settled = true;
+		cw_engine_settled(t->engine);
+	}
+}
+
+static void on_wake_timer(void *arg)
+{
+	struct cw_engine_tep *t = arg;
+	char why[256];
+
+	if (t->engine->stopping)
+		return;
+	if (t->out || t->sync) {
+		cw_timer_start(t->wake_timer, DOWN_FIRST_MS);
+		return;
+	}
+	if (!t->dp && cw_tep_open(t, why, sizeof why) < 0) {
+		cw_tep_down(t, CW_E_TEP);
+		return;
+	}
+	cw_sync_start(t);
+}
+
+int cw_tep_open(struct cw_engine_tep *t, char *why, size_t why_n)
+{
+	const struct cw_dphost_config conf = {
+		.plugin = t->tep.plugin,
+		.directory = t->engine->conf.plugin_dir,
+		.tep = t->tep.name,
+		.has_ipv4 = t->tep.has_ipv4,
+		.ipv4 = t->tep.ipv4,
+		.ipv6 = t->tep.ipv6,
+		.options = t->tep.options,
+	};
+
+	return cw_dphost_open(t->engine->loop, &conf, why, why_n, &t->dp);
+}
+
+void cw_tep_close(struct cw_engine_tep *t)
+{
+	cw_sync_end(t);
+	t->dp = cw_dphost_close(t->dp);
+	cw_timer_stop(t->retry_timer);
+	cw_timer_stop(t->refresh_timer);
+	cw_timer_stop(t->wake_timer);
+	retry_drop_all(t);
+}
+
+int cw_tep_new(struct cw_engine *e, const struct cw_tep *tep, struct cw_engine_tep **ret)
+{
+	struct cw_engine_tep *t = cw_zalloc(1, sizeof *t);
+	int r;
+
+	if (!t)
+		return -ENOMEM;
+	t->engine = e;
+	t->tep = *tep;
+	t->apply.tep = t->remove.tep = t;
+	t->remove.removes = true;
+	t->again.fn = on_again;
+	cw_list_init(&t->retries);
+	t->never_sent = cw_map_new();
+	r = t->never_sent ? 0 : -ENOMEM;
+	if (r == 0)
+		r = cw_timer_new(e->loop, on_retry_timer, t, &t->retry_timer);
+	if (r == 0)
+		r = cw_timer_new(e->loop, on_refresh_timer, t, &t->refresh_timer);
+	if (r == 0)
+		r = cw_timer_new(e->loop, on_wake_timer, t, &t->wake_timer);
+	if (r < 0) {
+		(void) cw_tep_free(t);
+		return r;
+	}
+	*ret = t;
+	return 0;
+}
+
+struct cw_engine_tep *cw_tep_free(struct cw_engine_tep *t)
+{
+	if (!t)
+		return NULL;
+	cw_sync_end(t);
+	t->dp = cw_dphost_close(t->dp);
+	retry_drop_all(t);
+	t->retry_timer = cw_timer_free(t->retry_timer);
+	t->refresh_timer = cw_timer_free(t->refresh_timer);
+	t->wake_timer = cw_timer_free(t->wake_timer);
+	(void) cw_map_free(t->never_sent);
+	cw_workq_done(&t->queue);
+	cw_workq_done(&t->refresh);
+	return cw_free(t);
+}
