@@ -377,6 +377,8 @@ int cw_conf_parse(const char *path, const char *text, size_t n, const struct cw_
 	(void) cw_free_secret(good, strlen(good));
 	if (!c->no_memory)
 		judge(c);
+	if (!c->no_memory && schema->verify)
+		schema->verify(c);
 	if (c->no_memory)
 		goto no_memory;
 	r = (int) c->problem_count;
@@ -558,7 +560,9 @@ unsigned cw_conf_list_count(const struct cw_conf_section *s, const char *name)
 {
 	const struct cw_conf_item *item = find_item(s, name);
 
-	return item ? item->count : default_of(s, name) != NULL;
+	if (item)
+		return item->texts ? item->count : 0; /* broken: there is nothing to look at */
+	return default_of(s, name) != NULL;
 }
 
 const char *cw_conf_list_get(const struct cw_conf_section *s, const char *name, unsigned i)
@@ -567,7 +571,7 @@ const char *cw_conf_list_get(const struct cw_conf_section *s, const char *name, 
 
 	if (!item)
 		return i == 0 ? default_of(s, name) : NULL;
-	return i < item->count ? item->texts[i] : NULL;
+	return item->texts && i < item->count ? item->texts[i] : NULL;
 }
 
 int cw_conf_list_line(const struct cw_conf_section *s, const char *name, unsigned i)

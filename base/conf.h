@@ -31,13 +31,20 @@ struct cw_conf_section_kind {
 	const char *help;
 };
 
+struct cw_conf;         /* a parsed file */
+struct cw_conf_section; /* one section of it, or the top level */
+
 struct cw_conf_schema {
 	const struct cw_conf_section_kind *sections; /* ends with name == NULL */
 	const struct cw_conf_opt *opts;              /* ends with name == NULL */
+	/* What one value alone does not show (ranges that overlap): looks at a whole file, also one that
+	 * has other problems, and reports with cw_conf_problem(). Values that failed their own check are
+	 * there as written: pass over what does not parse. May be NULL. */
+	void (*verify)(struct cw_conf *c);
 };
 
-struct cw_conf;         /* a parsed file */
-struct cw_conf_section; /* one section of it, or the top level */
+/* For verify: one more problem at a line. */
+void cw_conf_problem(struct cw_conf *c, int line, const char *fmt, ...) CW_PRINTF(3, 4);
 
 /* Reads and checks `path`. Problems go to `err` one a line as "FILE:LINE: text", in the order of
  * lines; returns their number (0 = good and *ret is given), or -errno if the file cannot be read at

@@ -61,7 +61,6 @@ struct cw_conf {
 
 /* Finds all sections and assignments of text, which must outlive the values' use. */
 void cw_conf_scan(struct cw_conf *c, const char *text, size_t n);
-void cw_conf_problem(struct cw_conf *c, int line, const char *fmt, ...) CW_PRINTF(3, 4);
 /* A piece of the file fit for a message: printable, cut; returns buf. */
 #define CW_CONF_SHOWN 64
 char *cw_conf_show(const char *p, size_t n, char buf[static CW_CONF_SHOWN]);

@@ -55,7 +55,8 @@ static void read_action(const char *text)
 
 static void read_environment(void)
 {
-	const char *text = getenv("CW_FAILPOINT"); /* NOLINT(concurrency-mt-unsafe): nobody sets it */
+	const char *text =
+		getenv("CW_FAILPOINT"); /* NOLINT(concurrency-mt-unsafe): nobody sets it */
 	const char *log = getenv("CW_FAILPOINT_LOG"); /* NOLINT(concurrency-mt-unsafe) */
 	const char *eq = text ? strchr(text, '=') : NULL;
 

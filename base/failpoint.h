@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Places where a test makes the program fail, wait or die: `CW_FAILPOINT(GRANT_AFTER_COMMIT)`. Only configure's
- * --enable-failpoints compiles them in; otherwise the macro is the constant 0. The environment says which one acts:
+/* Places where a test makes the program fail, wait or die: `CW_FAILPOINT(GRANT_AFTER_COMMIT)`. Only
+ *configure's
+ * --enable-failpoints compiles them in; otherwise the macro is the constant 0. The environment says
+ *which one acts:
  *
  *	CW_FAILPOINT="grant.after-commit=kill"		SIGKILL at the first visit
  *	CW_FAILPOINT="end.after-remove=kill:3"		at the third
  *	CW_FAILPOINT="reconcile.page=delay"		20 ms at each visit
  *	CW_FAILPOINT="grant.after-apply=error:2"	the second visit reports -EIO
  *
- * and CW_FAILPOINT_LOG names a file that gets one line per point at its first visit. Thread: any. */
+ * and CW_FAILPOINT_LOG names a file that gets one line per point at its first visit. Thread: any.
+*/
 #pragma once
 
 #include <stdio.h>

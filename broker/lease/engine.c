@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The engine's life, its requests, and what happens when the store reports a transition: one log line, the subscriber is
- * told, the TEP gets work. Thread: the loop's, except the hooks and `done` functions, which run on the store's writer
- * thread and only put something into the inbox. */
+/* The engine's life, its requests, and what happens when the store reports a transition: one log
+ * line, the subscriber is told, the TEP gets work. Thread: the loop's, except the hooks and `done`
+ * functions, which run on the store's writer thread and only put something into the inbox. */
 #include "config.h"
 
 #include <errno.h>
@@ -14,17 +14,17 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
-
 #include "broker/lease/engine_int.h"
 
-#define JUMP_S	     (30 * 86400)
-#define GRACE_S	     300
-#define TEPS_AT_ONCE 16
+#define JUMP_S        (30 * 86400)
+#define GRACE_S       300
+#define TEPS_AT_ONCE  16
 #define POOLS_AT_ONCE 16
-#define PARK_TRIES   3
-#define PARK_MS	     1000
+#define PARK_TRIES    3
+#define PARK_MS       1000
 
-/* ---- time ---------------------------------------------------------------------------------------- */
+/* ---- time
+ * ---------------------------------------------------------------------------------------- */
 
 int64_t cw_engine_boot_ms(const struct cw_engine *e)
 {
@@ -35,7 +35,8 @@ struct cw_store_time cw_engine_now(const struct cw_engine *e)
 {
 	struct cw_now now = cw_clock_now(e->clock);
 
-	return (struct cw_store_time){.steady_s = cw_steady_s(&e->steady, now.boot_ms), .wall_s = now.wall_s};
+	return (struct cw_store_time){
+		.steady_s = cw_steady_s(&e->steady, now.boot_ms), .wall_s = now.wall_s};
 }
 
 uint32_t cw_engine_remaining_s(const struct cw_engine *e, const struct cw_lease *lease)
@@ -50,12 +51,14 @@ uint32_t cw_engine_remaining_s(const struct cw_engine *e, const struct cw_lease 
 int64_t cw_engine_expiry_boot_ms(const struct cw_engine *e, int64_t expires_s)
 {
 	/* While nothing expires after a clock jump, nothing may stop forwarding either. */
-	return cw_steady_boot_ms(&e->steady, expires_s > e->grace_until_s ? expires_s : e->grace_until_s);
+	return cw_steady_boot_ms(
+		&e->steady, expires_s > e->grace_until_s ? expires_s : e->grace_until_s);
 }
 
 static int read_boot_id(char *to, size_t n)
 {
-	CW_CLEANUP(cw_closep) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	CW_CLEANUP(cw_closep)
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
 	ssize_t k;
 
 	memset(to, 0, n);
@@ -91,7 +94,7 @@ static int start_time(struct cw_engine *e, struct cw_store_reader *reader)
 	if (how == CW_STEADY_JUMP || how == CW_STEADY_BACKWARDS) {
 		e->stats.clock_jumps++;
 		e->grace_until_s = cw_steady_s(&e->steady, now.boot_ms) +
-			(e->conf.clock_grace_s ? e->conf.clock_grace_s : GRACE_S);
+				   (e->conf.clock_grace_s ? e->conf.clock_grace_s : GRACE_S);
 		cw_log(CW_LOG_WARNING,
 			CW_F(CW_F_EVENT("clock.jump"), CW_F_STR("how", cw_steady_how_name(how)),
 				CW_F_INT("from_s", at.wall_s), CW_F_INT("to_s", now.wall_s)),
@@ -100,7 +103,8 @@ static int start_time(struct cw_engine *e, struct cw_store_reader *reader)
 	return 0;
 }
 
-/* ---- what the writer thread hands over ------------------------------------------------------------ */
+/* ---- what the writer thread hands over
+ * ------------------------------------------------------------ */
 
 static int inbox_room(struct cw_inbox *in, size_t more)
 {
@@ -188,7 +192,8 @@ static void on_health(void *arg, int result)
 	(void) pthread_mutex_unlock(&e->inbox.lock);
 }
 
-/* ---- transitions ---------------------------------------------------------------------------------- */
+/* ---- transitions
+ * ---------------------------------------------------------------------------------- */
 
 static const char *transition_of(struct cw_engine *e, const struct cw_outbox_entry *entry)
 {
@@ -239,7 +244,8 @@ static void log_transition(struct cw_engine *e, const struct cw_outbox_entry *en
 			CW_F_STR("principal", l->principal), CW_F_UINT("lease", l->id),
 			CW_F_STR("pool", pool ? pool : "?"), CW_F_ADDR4("addr4", l->addr),
 			CW_F_PORTSET("ports", l->ports), CW_F_ADDR6("addr6", &l->client6),
-			CW_F_STR("tep", t ? t->tep.name : "?"), CW_F_UINT("lifetime_s", l->lifetime_s)),
+			CW_F_STR("tep", t ? t->tep.name : "?"),
+			CW_F_UINT("lifetime_s", l->lifetime_s)),
 		entry->what == CW_OUTBOX_REMOVE ? "lease ended" : "lease held");
 }
 
@@ -270,7 +276,8 @@ static void entry_arrived(struct cw_engine *e, const struct cw_outbox_entry *ent
 		const struct cw_confirm no = {entry->lease.id, entry->lease.generation,
 			entry->what == CW_OUTBOX_APPLY ? CW_E_TEP : 0};
 
-		cw_log(CW_LOG_ERR, CW_F(CW_F_EVENT("tep.unknown"), CW_F_UINT("tep", entry->lease.tep_id)),
+		cw_log(CW_LOG_ERR,
+			CW_F(CW_F_EVENT("tep.unknown"), CW_F_UINT("tep", entry->lease.tep_id)),
 			"a lease belongs to a tunnel end point this process has not opened; restart to load it");
 		cw_tep_confirm(e, &no, 1, entry->what == CW_OUTBOX_REMOVE);
 	}
@@ -312,7 +319,8 @@ static void on_inbox(struct cw_loop_task *task)
 		e->conf.health(e->conf.arg, health);
 }
 
-/* ---- requests ------------------------------------------------------------------------------------- */
+/* ---- requests
+ * ------------------------------------------------------------------------------------- */
 
 void cw_engine_resubmit(struct cw_engine *e, struct cw_engine_req *req)
 {
@@ -388,7 +396,7 @@ void cw_engine_unpark(struct cw_engine *e, bool all)
 {
 	int64_t now_ms = cw_clock_now(e->clock).mono_us / 1000;
 
-	cw_list_for_each_safe(it, tmp, &e->parked) {
+	cw_list_for_each_safe (it, tmp, &e->parked) {
 		struct cw_engine_req *req = cw_container_of(it, struct cw_engine_req, in_parked);
 
 		if (!all && now_ms - req->parked_ms < PARK_MS)
@@ -415,7 +423,8 @@ static void on_op_done(struct cw_op *op)
 	cw_loop_post(mine->engine->loop, &mine->task);
 }
 
-void cw_engine_run_op(struct cw_engine *e, struct cw_engine_op *op, void (*fn)(struct cw_loop_task *task))
+void cw_engine_run_op(
+	struct cw_engine *e, struct cw_engine_op *op, void (*fn)(struct cw_loop_task *task))
 {
 	op->engine = e;
 	op->task.fn = fn;
@@ -432,7 +441,8 @@ struct cw_engine_op *cw_engine_op_over(struct cw_loop_task *task)
 	return op;
 }
 
-/* ---- subscriptions -------------------------------------------------------------------------------- */
+/* ---- subscriptions
+ * -------------------------------------------------------------------------------- */
 
 int cw_engine_subscribe(struct cw_engine *e, struct cw_engine_sub *sub, uint64_t lease)
 {
@@ -458,7 +468,8 @@ void cw_engine_unsubscribe(struct cw_engine *e, struct cw_engine_sub *sub)
 		if (cw_list_empty(&sub->peers)) {
 			(void) cw_map_take_u64(e->subs, sub->lease);
 		} else {
-			struct cw_engine_sub *next = cw_container_of(sub->peers.next, struct cw_engine_sub, peers);
+			struct cw_engine_sub *next =
+				cw_container_of(sub->peers.next, struct cw_engine_sub, peers);
 
 			/* The key is there: replacing a value allocates nothing. */
 			(void) !cw_map_put_u64(e->subs, sub->lease, next, NULL);
@@ -469,7 +480,8 @@ void cw_engine_unsubscribe(struct cw_engine *e, struct cw_engine_sub *sub)
 	e->stats.subscriptions--;
 }
 
-/* ---- questions ------------------------------------------------------------------------------------ */
+/* ---- questions
+ * ------------------------------------------------------------------------------------ */
 
 const struct cw_tep *cw_engine_tep(const struct cw_engine *e, uint64_t tep_id)
 {
@@ -531,7 +543,8 @@ void cw_engine_settled(struct cw_engine *e)
 		e->conf.ready(e->conf.arg);
 }
 
-/* ---- life ----------------------------------------------------------------------------------------- */
+/* ---- life
+ * ----------------------------------------------------------------------------------------- */
 
 static int load_pools(struct cw_engine *e, struct cw_store_reader *reader)
 {
@@ -676,7 +689,8 @@ void cw_engine_stop(struct cw_engine *e)
 	cw_pager_stop(e->pager);
 	cw_timer_stop(e->confirm_timer);
 	while ((it = cw_list_pop(&e->confirm_retry)) != NULL)
-		(void) cw_free(cw_container_of(it, struct cw_confirm_op, in_retry)); /* its outbox rows stay */
+		(void) cw_free(cw_container_of(
+			it, struct cw_confirm_op, in_retry)); /* its outbox rows stay */
 	cw_engine_unpark(e, true); /* the store answers them one way or the other */
 	cw_timer_stop(e->park_timer);
 	if (e->started)

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The lease engine: what stands between the accesses, the store and the tunnel end points (DESIGN.md section 4). It knows no
- * wire and no SQL.
+/* The lease engine: what stands between the accesses, the store and the tunnel end points
+ *(DESIGN.md section 4). It knows no wire and no SQL.
  *
  *	access --request--> engine --op--> store (durable) --outbox--> engine --batch--> TEP
  *	access <--done----- engine <------ store <--confirm------------ engine <--result--
  *
- * It keeps no lease in memory: the store is the desired state, each TEP reports the actual one, and after a restart or a TEP's
- * failure the two are compared page by page. Per TEP there is one queue and one batch on its way.
- * Files: engine.c (life, requests, events), tep.c (queues, batches, failures), sync.c (reconcile), sweep.c (expiry,
- * quarantine, history), pager.c (reads off the loop), steady.c (time).
- * Thread: the loop's, all of it; what the store's writer thread hands over meets the loop in one ordered inbox. */
+ * It keeps no lease in memory: the store is the desired state, each TEP reports the actual one, and
+ *after a restart or a TEP's failure the two are compared page by page. Per TEP there is one queue
+ *and one batch on its way. Files: engine.c (life, requests, events), tep.c (queues, batches,
+ *failures), sync.c (reconcile), sweep.c (expiry, quarantine, history), pager.c (reads off the
+ *loop), steady.c (time). Thread: the loop's, all of it; what the store's writer thread hands over
+ *meets the loop in one ordered inbox. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,19 +18,18 @@
 #include "base/defs.h"
 #include "base/list.h"
 #include "base/loop.h"
-
 #include "db/store.h"
 
 struct cw_engine;
 
 struct cw_engine_config {
-	struct cw_loop *loop;	/* borrowed */
+	struct cw_loop *loop;   /* borrowed */
 	struct cw_store *store; /* opened, not started; borrowed */
 	const char *plugin_dir; /* NULL: the compiled-in one; borrowed */
-	const char *boot_id;	/* NULL: the kernel's; tests give their own */
-	unsigned sweep_batch;	/* leases per expiry operation; 0 = 256 */
-	int64_t clock_jump_s;	/* a longer absence by the wall clock is not believed; 0 = 30 days */
-	int64_t clock_grace_s;	/* then nothing expires for so long; 0 = 300 */
+	const char *boot_id;    /* NULL: the kernel's; tests give their own */
+	unsigned sweep_batch;   /* leases per expiry operation; 0 = 256 */
+	int64_t clock_jump_s;  /* a longer absence by the wall clock is not believed; 0 = 30 days */
+	int64_t clock_grace_s; /* then nothing expires for so long; 0 = 300 */
 	/* Every TEP was compared with the store, or is known to be down. Once. */
 	void (*ready)(void *arg);
 	/* As the store's hook of that name, on the loop thread. */
@@ -37,8 +37,9 @@ struct cw_engine_config {
 	void *arg;
 };
 
-/* A request of an access: embed it, fill op.kind (ACQUIRE, FIND, END or what the store offers else) and op.u, submit. It
- * is the engine's until done was called, which happens once, on the loop thread, never inside submit. */
+/* A request of an access: embed it, fill op.kind (ACQUIRE, FIND, END or what the store offers else)
+ * and op.u, submit. It is the engine's until done was called, which happens once, on the loop
+ * thread, never inside submit. */
 struct cw_engine_req {
 	struct cw_op op;
 	void (*done)(struct cw_engine_req *req);
@@ -50,10 +51,11 @@ struct cw_engine_req {
 	uint8_t tries;
 };
 
-/* Who wants to know that a lease ended. Embed it; `ended` runs on the loop thread, once, after the subscription was taken off. */
+/* Who wants to know that a lease ended. Embed it; `ended` runs on the loop thread, once, after the
+ * subscription was taken off. */
 struct cw_engine_sub {
 	struct cw_list peers; /* the engine's */
-	uint64_t lease;	      /* 0: not subscribed */
+	uint64_t lease;       /* 0: not subscribed */
 	void (*ended)(struct cw_engine_sub *sub, const struct cw_lease *lease);
 };
 
@@ -66,26 +68,32 @@ struct cw_engine_stats {
 	size_t parked, outstanding, subscriptions;
 };
 
-int cw_engine_new(const struct cw_engine_config *conf, struct cw_engine **ret) CW_MUST_CHECK; /* given */
-/* Continues the time line, opens the TEPs, starts the store's writer and the comparison of every TEP. 0, or a code with
- * one line in why. */
+int cw_engine_new(
+	const struct cw_engine_config *conf, struct cw_engine **ret) CW_MUST_CHECK; /* given */
+/* Continues the time line, opens the TEPs, starts the store's writer and the comparison of every
+ * TEP. 0, or a code with one line in why. */
 int cw_engine_start(struct cw_engine *e, char *why, size_t why_n) CW_MUST_CHECK;
-/* No new work from here on: sweeps end, TEPs are closed (their bindings stay as their plugins promise), a last heartbeat is
- * written. The store is closed by its owner next; done then runs for every request that is left. */
+/* No new work from here on: sweeps end, TEPs are closed (their bindings stay as their plugins
+ * promise), a last heartbeat is written. The store is closed by its owner next; done then runs for
+ * every request that is left. */
 void cw_engine_stop(struct cw_engine *e);
 /* Operations whose results have not arrived yet; the loop must run until there is none. */
 size_t cw_engine_outstanding(const struct cw_engine *e);
-struct cw_engine *cw_engine_free(struct cw_engine *e); /* stopped, nothing outstanding. NULL is fine */
+struct cw_engine *cw_engine_free(
+	struct cw_engine *e); /* stopped, nothing outstanding. NULL is fine */
 
 void cw_engine_submit(struct cw_engine *e, struct cw_engine_req *req);
 /* One subscription per sub and time. -ENOMEM. */
-int cw_engine_subscribe(struct cw_engine *e, struct cw_engine_sub *sub, uint64_t lease) CW_MUST_CHECK;
-void cw_engine_unsubscribe(struct cw_engine *e, struct cw_engine_sub *sub); /* also when not subscribed */
+int cw_engine_subscribe(
+	struct cw_engine *e, struct cw_engine_sub *sub, uint64_t lease) CW_MUST_CHECK;
+void cw_engine_unsubscribe(
+	struct cw_engine *e, struct cw_engine_sub *sub); /* also when not subscribed */
 
 /* Now on both lines, and the seconds a lease has left. */
 struct cw_store_time cw_engine_now(const struct cw_engine *e);
 uint32_t cw_engine_remaining_s(const struct cw_engine *e, const struct cw_lease *lease);
-/* The TEP of a lease as clients are told of it; NULL if it is not known. Borrowed, until the next turn of the loop. */
+/* The TEP of a lease as clients are told of it; NULL if it is not known. Borrowed, until the next
+ * turn of the loop. */
 const struct cw_tep *cw_engine_tep(const struct cw_engine *e, uint64_t tep_id);
 /* Whether an address is a TEP's own, which no client may name. */
 bool cw_engine_is_tep6(const struct cw_engine *e, const struct cw_addr6 *a);

@@ -11,7 +11,6 @@
 #include "base/list.h"
 #include "base/loop.h"
 #include "base/map.h"
-
 #include "broker/lease/engine.h"
 #include "broker/lease/pager.h"
 #include "broker/lease/steady.h"
@@ -19,12 +18,13 @@
 #include "db/store.h"
 
 enum {
-	CW_TEP_BATCH = 1024,	   /* items on their way to a TEP at once */
-	CW_TEP_QUEUE_MAX = 65536,  /* items waiting for one; beyond, a comparison replaces the queue */
-	CW_TEP_RETRY_MAX = 4096,   /* items a TEP refused, waiting for another try */
-	CW_TEP_SEEN = 4096,	   /* > 2 * CW_TEP_BATCH: each key once per batch */
+	CW_TEP_BATCH = 1024, /* items on their way to a TEP at once */
+	CW_TEP_QUEUE_MAX =
+		65536, /* items waiting for one; beyond, a comparison replaces the queue */
+	CW_TEP_RETRY_MAX = 4096, /* items a TEP refused, waiting for another try */
+	CW_TEP_SEEN = 4096,      /* > 2 * CW_TEP_BATCH: each key once per batch */
 	CW_SYNC_PAGE = 4096,
-	CW_REFRESH_MS = 50,	   /* renewals of so long go to the TEP together (ADR 5) */
+	CW_REFRESH_MS = 50, /* renewals of so long go to the TEP together (ADR 5) */
 };
 
 /* One thing a TEP must do. */
@@ -80,7 +80,7 @@ struct cw_sync {
 	} page[2];
 	unsigned current;
 	struct cw_lease_key after; /* of the next read */
-	bool want_eof;		   /* the last page was read */
+	bool want_eof;             /* the last page was read */
 	/* actual: the TEP's list */
 	struct cw_dp_row *row;
 	size_t rows, row_pos, row_cap;
@@ -98,16 +98,17 @@ struct cw_engine_tep {
 	struct cw_tep tep;
 	struct cw_dphost *dp; /* NULL: not open yet */
 	enum { CW_TEP_DOWN, CW_TEP_SYNC, CW_TEP_UP } state;
-	bool settled;	      /* the first comparison ended somehow */
-	bool dirty;	      /* work was dropped: compare again */
+	bool settled; /* the first comparison ended somehow */
+	bool dirty;   /* work was dropped: compare again */
 	bool dispatching, again_posted, refresh_armed, refresh_due, sync_turn;
-	unsigned out;	      /* batches on their way */
+	unsigned out; /* batches on their way */
 	unsigned down_tries;
-	uint64_t seq;	      /* grows with each live entry */
+	uint64_t seq; /* grows with each live entry */
 	struct cw_workq queue, refresh;
 	struct cw_list retries; /* struct cw_retry */
 	size_t n_retries;
-	struct cw_map *never_sent; /* leases refused while it was down: their removal needs no TEP */
+	struct cw_map
+		*never_sent; /* leases refused while it was down: their removal needs no TEP */
 	struct cw_timer *retry_timer, *refresh_timer, *wake_timer;
 	struct cw_loop_task again;
 	struct cw_sync *sync;
@@ -125,8 +126,8 @@ struct cw_retry {
 	int64_t at_ms;
 };
 
-/* Something from the writer thread: a binding to program, or a request that is done. One order for both, so that nobody
- * hears of a lease's end before its beginning. */
+/* Something from the writer thread: a binding to program, or a request that is done. One order for
+ * both, so that nobody hears of a lease's end before its beginning. */
 struct cw_inbox_item {
 	struct cw_engine_req *req; /* NULL: entry */
 	struct cw_outbox_entry entry;
@@ -182,17 +183,17 @@ struct cw_engine {
 	unsigned n_teps;
 	struct cw_map *tep_by_id;
 	struct cw_map *pool_names; /* id -> char * */
-	struct cw_map *subs;	   /* lease -> one of its subscriptions */
+	struct cw_map *subs;       /* lease -> one of its subscriptions */
 	struct cw_inbox inbox;
 	struct cw_loop_task health_task;
 	int health; /* written by the writer thread under inbox.lock */
 	struct cw_sweep sweep[CW_SWEEP_N];
 	struct cw_timer *sweep_timer, *beat_timer, *park_timer, *confirm_timer;
 	struct cw_heartbeat beat;
-	struct cw_list parked;	       /* acquires that wait for a sweep */
-	struct cw_list confirm_retry;  /* struct cw_confirm_op */
-	size_t outstanding;	       /* operations in the store */
-	size_t removals_out;	       /* of those, confirmations of removals */
+	struct cw_list parked;        /* acquires that wait for a sweep */
+	struct cw_list confirm_retry; /* struct cw_confirm_op */
+	size_t outstanding;           /* operations in the store */
+	size_t removals_out;          /* of those, confirmations of removals */
 	struct cw_engine_stats stats;
 };
 
@@ -201,16 +202,18 @@ int64_t cw_engine_boot_ms(const struct cw_engine *e);
 /* When a binding must stop by itself, CLOCK_BOOTTIME. */
 int64_t cw_engine_expiry_boot_ms(const struct cw_engine *e, int64_t expires_s);
 void cw_engine_settled(struct cw_engine *e); /* a TEP's first comparison ended */
-/* Submits op->op (kind, now and u filled); fn runs on the loop when it is done and takes it off the count by
- * cw_engine_op_over(). */
-void cw_engine_run_op(struct cw_engine *e, struct cw_engine_op *op, void (*fn)(struct cw_loop_task *task));
+/* Submits op->op (kind, now and u filled); fn runs on the loop when it is done and takes it off the
+ * count by cw_engine_op_over(). */
+void cw_engine_run_op(
+	struct cw_engine *e, struct cw_engine_op *op, void (*fn)(struct cw_loop_task *task));
 struct cw_engine_op *cw_engine_op_over(struct cw_loop_task *task);
 void cw_engine_unpark(struct cw_engine *e, bool all); /* addresses came back */
 void cw_engine_park(struct cw_engine *e, struct cw_engine_req *req);
 void cw_engine_resubmit(struct cw_engine *e, struct cw_engine_req *req);
 
 /* tep.c */
-int cw_tep_new(struct cw_engine *e, const struct cw_tep *tep, struct cw_engine_tep **ret) CW_MUST_CHECK;
+int cw_tep_new(
+	struct cw_engine *e, const struct cw_tep *tep, struct cw_engine_tep **ret) CW_MUST_CHECK;
 struct cw_engine_tep *cw_tep_free(struct cw_engine_tep *t);
 int cw_tep_open(struct cw_engine_tep *t, char *why, size_t why_n) CW_MUST_CHECK;
 void cw_tep_close(struct cw_engine_tep *t);
@@ -228,15 +231,17 @@ void cw_sync_start(struct cw_engine_tep *t);
 void cw_sync_end(struct cw_engine_tep *t); /* also when none runs */
 /* A live entry passed: rows read before are out of date for its key. */
 void cw_sync_touch(struct cw_engine_tep *t, uint64_t key);
-/* Fills the batch being made; true if it put something in. Ends the comparison when nothing is left. */
+/* Fills the batch being made; true if it put something in. Ends the comparison when nothing is
+ * left. */
 bool cw_sync_collect(struct cw_engine_tep *t);
 
 /* sweep.c */
 void cw_sweep_start(struct cw_engine *e);
 void cw_sweep_stop(struct cw_engine *e);
-void cw_sweep_look(struct cw_engine *e);	/* starts what is due, arms the timer */
+void cw_sweep_look(struct cw_engine *e); /* starts what is due, arms the timer */
 void cw_sweep_expiry_at(struct cw_engine *e, int64_t due_s); /* a lease ends then */
-void cw_sweep_removed(struct cw_engine *e);	/* quarantines began */
-bool cw_sweep_may_free(const struct cw_engine *e); /* addresses may come back soon without anybody giving one up */
+void cw_sweep_removed(struct cw_engine *e);                  /* quarantines began */
+bool cw_sweep_may_free(
+	const struct cw_engine *e); /* addresses may come back soon without anybody giving one up */
 void cw_beat_start(struct cw_engine *e);
 void cw_beat_stop(struct cw_engine *e);

@@ -7,7 +7,6 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-
 #include "broker/lease/pager.h"
 
 struct cw_pager {
@@ -35,7 +34,8 @@ static void *thread_main(void *arg)
 	while ((node = cw_queue_wait(&p->jobs, 1, -1)) != NULL) {
 		struct cw_pager_job *job = cw_container_of(node, struct cw_pager_job, node);
 
-		job->result = cw_read_leases(p->reader, &job->filter, job->after, job->to, job->max);
+		job->result =
+			cw_read_leases(p->reader, &job->filter, job->after, job->to, job->max);
 		cw_loop_post(p->loop, &job->task);
 	}
 	return NULL;

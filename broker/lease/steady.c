@@ -11,8 +11,8 @@ static int64_t floor_s(int64_t ms)
 	return ms >= 0 ? ms / 1000 : -((-ms + 999) / 1000);
 }
 
-enum cw_steady_how cw_steady_init(struct cw_steady *s, const struct cw_op_heartbeat *hb, const struct cw_store_time *at,
-	const char *boot_id, struct cw_now now, int64_t jump_s)
+enum cw_steady_how cw_steady_init(struct cw_steady *s, const struct cw_op_heartbeat *hb,
+	const struct cw_store_time *at, const char *boot_id, struct cw_now now, int64_t jump_s)
 {
 	enum cw_steady_how how = CW_STEADY_NEW_BOOT;
 	int64_t passed_s;
@@ -21,7 +21,8 @@ enum cw_steady_how cw_steady_init(struct cw_steady *s, const struct cw_op_heartb
 		s->offset_ms = now.wall_s * 1000 - now.boot_ms;
 		return CW_STEADY_FRESH;
 	}
-	/* A boot time before the heartbeat's is another boot whatever its name says (a restored machine). */
+	/* A boot time before the heartbeat's is another boot whatever its name says (a restored
+	 * machine). */
 	if (strcmp(hb->boot_id, boot_id) == 0 && now.boot_ms >= hb->boot_ms) {
 		s->offset_ms = at->steady_s * 1000 - hb->boot_ms;
 		return CW_STEADY_SAME_BOOT;
@@ -48,8 +49,8 @@ int64_t cw_steady_boot_ms(const struct cw_steady *s, int64_t steady_s)
 	return steady_s * 1000 - s->offset_ms;
 }
 
-void cw_steady_heartbeat(const struct cw_steady *s, struct cw_now now, const char *boot_id, struct cw_op_heartbeat *ret_hb,
-	struct cw_store_time *ret_at)
+void cw_steady_heartbeat(const struct cw_steady *s, struct cw_now now, const char *boot_id,
+	struct cw_op_heartbeat *ret_hb, struct cw_store_time *ret_at)
 {
 	ret_at->steady_s = cw_steady_s(s, now.boot_ms);
 	ret_at->wall_s = now.wall_s;

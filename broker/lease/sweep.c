@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What time does to leases: expiry, end of quarantine, pruning of history, each as operations of a bounded size that queue
- * like everybody else's, so that allocations go on between them (reliability guide R11). Nothing polls: the store says when
- * the next lease is due, grants and renewals tell of earlier ones. And the heartbeat that carries the time line over a
- * restart. Thread: the loop's. */
+/* What time does to leases: expiry, end of quarantine, pruning of history, each as operations of a
+ * bounded size that queue like everybody else's, so that allocations go on between them
+ * (reliability guide R11). Nothing polls: the store says when the next lease is due, grants and
+ * renewals tell of earlier ones. And the heartbeat that carries the time line over a restart.
+ * Thread: the loop's. */
 #include "config.h"
 
 #include <errno.h>
@@ -12,17 +13,16 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
-
 #include "broker/lease/engine_int.h"
 
-#define BATCH		 256
-#define LOOK_MAX_MS	 60000 /* longest sleep: a suspend must not stretch it further */
-#define RETRY_S		 1     /* after an operation that failed */
-#define PRUNE_EVERY_S	 3600
-#define PRUNE_MORE_S	 1
-#define BEAT_MS		 10000
-#define WALL_STEP_MS	 5000 /* between two heartbeats */
-#define TEP_BACKLOG	 8192 /* a slow TEP holds expiry back, not the other way round */
+#define BATCH         256
+#define LOOK_MAX_MS   60000 /* longest sleep: a suspend must not stretch it further */
+#define RETRY_S       1     /* after an operation that failed */
+#define PRUNE_EVERY_S 3600
+#define PRUNE_MORE_S  1
+#define BEAT_MS       10000
+#define WALL_STEP_MS  5000 /* between two heartbeats */
+#define TEP_BACKLOG   8192 /* a slow TEP holds expiry back, not the other way round */
 
 static bool tep_backlog(const struct cw_engine *e)
 {
@@ -49,7 +49,8 @@ static void sweep_run(struct cw_engine *e, unsigned kind)
 	s->running = true;
 	s->base.op.kind = kinds[kind];
 	s->base.op.now = cw_engine_now(e);
-	s->base.op.u.sweep = (struct cw_op_sweep){.limit = e->conf.sweep_batch ? e->conf.sweep_batch : BATCH};
+	s->base.op.u.sweep =
+		(struct cw_op_sweep){.limit = e->conf.sweep_batch ? e->conf.sweep_batch : BATCH};
 	e->stats.sweeps++;
 	cw_engine_run_op(e, &s->base, sweep_done);
 }
@@ -75,7 +76,8 @@ static void arm(struct cw_engine *e)
 	}
 	/* Due already and not running: held back by a TEP; look again soon. */
 	first_ms = first_ms <= now_ms ? 100 : first_ms - now_ms;
-	cw_timer_start(e->sweep_timer, (uint64_t) (first_ms > LOOK_MAX_MS ? LOOK_MAX_MS : first_ms));
+	cw_timer_start(
+		e->sweep_timer, (uint64_t) (first_ms > LOOK_MAX_MS ? LOOK_MAX_MS : first_ms));
 }
 
 void cw_sweep_look(struct cw_engine *e)
@@ -107,17 +109,20 @@ static void sweep_done(struct cw_loop_task *task)
 	if (s->base.op.result < 0) {
 		s->due_s = now_s + RETRY_S;
 		if (s->base.op.result != CW_E_BUSY && s->base.op.result != CW_E_SHUTDOWN)
-			cw_log(CW_LOG_WARNING, CW_F(CW_F_EVENT("sweep.failed"), CW_F_ERR(s->base.op.result)),
+			cw_log(CW_LOG_WARNING,
+				CW_F(CW_F_EVENT("sweep.failed"), CW_F_ERR(s->base.op.result)),
 				"leases cannot be swept, will be tried again");
 	} else if (kind == CW_SWEEP_PRUNE) {
 		s->due_s = now_s + (r->count == r->limit ? PRUNE_MORE_S : PRUNE_EVERY_S);
 	} else {
 		e->stats.sweep_leases += r->count;
-		/* due_s may have been lowered by a grant while the operation ran: the earlier one counts. */
+		/* due_s may have been lowered by a grant while the operation ran: the earlier one
+		 * counts. */
 		if (s->due_s <= now_s || r->next_due_s < s->due_s)
 			s->due_s = r->next_due_s;
 		if (r->count == 0 && s->due_s <= now_s)
-			s->due_s = now_s + RETRY_S; /* the store does not see it as due: never spin */
+			s->due_s =
+				now_s + RETRY_S; /* the store does not see it as due: never spin */
 	}
 	if (kind == CW_SWEEP_FREE && s->base.op.result == 0 && r->count)
 		cw_engine_unpark(e, true);
@@ -154,14 +159,16 @@ bool cw_sweep_may_free(const struct cw_engine *e)
 
 	if (e->sweep[CW_SWEEP_FREE].running || e->sweep[CW_SWEEP_FREE].due_s <= now_s + 1)
 		return true;
-	return e->sweep[CW_SWEEP_EXPIRE].running || is_due(e, CW_SWEEP_EXPIRE, now_s) || e->removals_out;
+	return e->sweep[CW_SWEEP_EXPIRE].running || is_due(e, CW_SWEEP_EXPIRE, now_s) ||
+	       e->removals_out;
 }
 
 void cw_sweep_start(struct cw_engine *e)
 {
 	e->sweep[CW_SWEEP_PRUNE].due_s = cw_engine_now(e).steady_s + PRUNE_MORE_S;
 	if (cw_timer_new(e->loop, on_sweep_timer, e, &e->sweep_timer) < 0) {
-		cw_log(CW_LOG_ERR, CW_F(CW_F_EVENT("sweep.failed"), CW_F_ERR(-ENOMEM)), "no memory for a timer: leases will not expire");
+		cw_log(CW_LOG_ERR, CW_F(CW_F_EVENT("sweep.failed"), CW_F_ERR(-ENOMEM)),
+			"no memory for a timer: leases will not expire");
 		e->ready = false;
 		return;
 	}
@@ -174,7 +181,8 @@ void cw_sweep_stop(struct cw_engine *e)
 		cw_timer_stop(e->sweep_timer);
 }
 
-/* ---- heartbeat ------------------------------------------------------------------------------------ */
+/* ---- heartbeat
+ * ------------------------------------------------------------------------------------ */
 
 static void beat_done(struct cw_loop_task *task)
 {

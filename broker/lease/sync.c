@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Reconcile: makes what a TEP does equal to what the store wants. Both sides come as pages in the order of (address, PSID)
- * and are merged: what is missing or different is applied, what nobody wants is removed, leases that were ENDING are
- * finished, confirmations a crash swallowed are made up for. Memory is a few pages, however many leases there are.
+/* Reconcile: makes what a TEP does equal to what the store wants. Both sides come as pages in the
+ * order of (address, PSID) and are merged: what is missing or different is applied, what nobody
+ * wants is removed, leases that were ENDING are finished, confirmations a crash swallowed are made
+ * up for. Memory is a few pages, however many leases there are.
  *
- * It runs beside live traffic. A row read before the live queue dealt with its key may be out of date, so such keys are
- * remembered with the entry's number, and rows older than that are skipped: the live queue has done or will do the right
- * thing. Thread: the loop's; the store is read by the pager's. */
+ * It runs beside live traffic. A row read before the live queue dealt with its key may be out of
+ * date, so such keys are remembered with the entry's number, and rows older than that are skipped:
+ * the live queue has done or will do the right thing. Thread: the loop's; the store is read by the
+ * pager's. */
 #include "config.h"
 
 #include <errno.h>
@@ -15,7 +17,6 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
-
 #include "broker/lease/engine_int.h"
 
 #define EXPIRY_SLACK_MS 2000 /* a binding whose end differs by less is left alone */
@@ -45,7 +46,8 @@ static bool is_over(const struct cw_sync *s)
 	return s->tep->sync != s;
 }
 
-/* ---- the two streams ------------------------------------------------------------------------------ */
+/* ---- the two streams
+ * ------------------------------------------------------------------------------ */
 
 static void page_read(struct cw_sync *s, unsigned i);
 
@@ -71,7 +73,8 @@ static void page_done(struct cw_pager_job *job)
 	if (p->n < job->max) {
 		s->want_eof = true;
 	} else {
-		s->after = (struct cw_lease_key){.addr = p->lease[p->n - 1].addr, .psid = p->lease[p->n - 1].ports.psid};
+		s->after = (struct cw_lease_key){
+			.addr = p->lease[p->n - 1].addr, .psid = p->lease[p->n - 1].ports.psid};
 		if (s->page[other].state == CW_PAGE_EMPTY)
 			page_read(s, other);
 	}
@@ -96,7 +99,8 @@ static void page_read(struct cw_sync *s, unsigned i)
 
 static void list_rows(struct cw_sync *s);
 
-static void list_done(void *arg, int result, const struct cw_dp_row *rows, size_t n, const struct cw_dp_cursor *next)
+static void list_done(void *arg, int result, const struct cw_dp_row *rows, size_t n,
+	const struct cw_dp_cursor *next)
 {
 	struct cw_sync *s = arg;
 	struct cw_engine_tep *t = s->tep;
@@ -160,33 +164,40 @@ static const struct cw_lease *want_front(struct cw_sync *s, bool *ret_wait)
 static const struct cw_dp_row *have_front(struct cw_sync *s, bool *ret_wait)
 {
 	/* A plugin may answer inside the call, with an empty page that is not the last. */
-	for (unsigned i = 0; s->row_pos == s->rows && !s->have_eof && !s->listing && !is_over(s) && i < 64; i++)
+	for (unsigned i = 0;
+		s->row_pos == s->rows && !s->have_eof && !s->listing && !is_over(s) && i < 64; i++)
 		list_rows(s);
 	*ret_wait = s->row_pos == s->rows && !s->have_eof;
 	return s->row_pos < s->rows ? &s->row[s->row_pos] : NULL;
 }
 
-/* ---- the merge ------------------------------------------------------------------------------------ */
+/* ---- the merge
+ * ------------------------------------------------------------------------------------ */
 
 static struct cw_addr4 row_addr(const struct cw_dp_row *r)
 {
 	const uint8_t *b = r->binding.ipv4;
 
-	return (struct cw_addr4){(uint32_t) b[0] << 24 | (uint32_t) b[1] << 16 | (uint32_t) b[2] << 8 | b[3]};
+	return (struct cw_addr4){
+		(uint32_t) b[0] << 24 | (uint32_t) b[1] << 16 | (uint32_t) b[2] << 8 | b[3]};
 }
 
 static bool was_touched(struct cw_sync *s, uint64_t key, uint64_t seq)
 {
-	const struct touch *touch = cw_map_count(s->touched) ? cw_map_get_u64(s->touched, key) : NULL;
+	const struct touch *touch =
+		cw_map_count(s->touched) ? cw_map_get_u64(s->touched, key) : NULL;
 
 	return touch && touch->seq > seq;
 }
 
-static bool binding_equal(const struct cw_engine *e, const struct cw_lease *w, const struct cw_dp_binding *b)
+static bool binding_equal(
+	const struct cw_engine *e, const struct cw_lease *w, const struct cw_dp_binding *b)
 {
-	return b->generation == w->generation && memcmp(b->ipv6, w->client6.b, sizeof b->ipv6) == 0 &&
-		cw_portset_eq(cw_portset_of_dp(b->ports), w->ports) &&
-		llabs(b->expires_boot_ms - cw_engine_expiry_boot_ms(e, w->expires_s)) <= EXPIRY_SLACK_MS;
+	return b->generation == w->generation &&
+	       memcmp(b->ipv6, w->client6.b, sizeof b->ipv6) == 0 &&
+	       cw_portset_eq(cw_portset_of_dp(b->ports), w->ports) &&
+	       llabs(b->expires_boot_ms - cw_engine_expiry_boot_ms(e, w->expires_s)) <=
+		       EXPIRY_SLACK_MS;
 }
 
 static struct cw_work work_of(const struct cw_lease *w)
@@ -220,26 +231,30 @@ static bool put_stale(struct cw_sync *s, const struct cw_dp_row *row)
 		return false;
 	if (s->stale++ == 0)
 		cw_log(CW_LOG_WARNING,
-			CW_F(CW_F_EVENT("tep.stale"), CW_F_STR("tep", s->tep->tep.name), CW_F_ADDR4("addr4", w.addr),
-				CW_F_PORTSET("ports", w.ports), CW_F_UINT("lease", w.lease)),
+			CW_F(CW_F_EVENT("tep.stale"), CW_F_STR("tep", s->tep->tep.name),
+				CW_F_ADDR4("addr4", w.addr), CW_F_PORTSET("ports", w.ports),
+				CW_F_UINT("lease", w.lease)),
 			"the tunnel end point forwards for a lease the store does not know: removed (the first of maybe many)");
 	return true;
 }
 
-/* What a desired lease needs, given what is there (row NULL: nothing). false: no room in the batch. */
+/* What a desired lease needs, given what is there (row NULL: nothing). false: no room in the batch.
+ */
 static bool put_wanted(struct cw_sync *s, const struct cw_lease *want, const struct cw_dp_row *row)
 {
 	struct cw_engine *e = s->tep->engine;
 	struct cw_work w = work_of(want);
 
-	if (want->state == CW_LEASE_ACTIVE && want->confirmed && row && binding_equal(e, want, &row->binding))
+	if (want->state == CW_LEASE_ACTIVE && want->confirmed && row &&
+		binding_equal(e, want, &row->binding))
 		return true;
 	/* Its time ran out while we were away: the sweep ends it, and that removes it. */
 	if (want->state == CW_LEASE_ACTIVE && want->expires_s <= cw_engine_now(e).steady_s &&
 		cw_engine_now(e).steady_s >= e->grace_until_s)
 		return true;
 	if (row && row->binding.generation > want->generation) {
-		/* The TEP is ahead of the store (a restored backup): its binding must go before ours can come. */
+		/* The TEP is ahead of the store (a restored backup): its binding must go before
+		 * ours can come. */
 		if (!put_stale(s, row))
 			return false;
 		if (want->state == CW_LEASE_ACTIVE && cw_workq_push(&s->tep->queue, &w) < 0)
@@ -269,14 +284,16 @@ static void finish(struct cw_sync *s)
 	e->stats.sync_removed += s->removed;
 	e->stats.sync_stale += s->stale;
 	cw_log(CW_LOG_NOTICE,
-		CW_F(CW_F_EVENT("tep.sync"), CW_F_STR("tep", t->tep.name), CW_F_UINT("applied", s->applied),
-			CW_F_UINT("removed", s->removed), CW_F_UINT("stale", s->stale), CW_F_INT("dur_us", took_us)),
+		CW_F(CW_F_EVENT("tep.sync"), CW_F_STR("tep", t->tep.name),
+			CW_F_UINT("applied", s->applied), CW_F_UINT("removed", s->removed),
+			CW_F_UINT("stale", s->stale), CW_F_INT("dur_us", took_us)),
 		"the tunnel end point does what the store wants");
 	cw_sync_end(t);
 	cw_tep_up(t);
 }
 
-/* One step of the merge; 1: go on, 0: stop (no room, or a page is missing), -1: both ends reached. */
+/* One step of the merge; 1: go on, 0: stop (no room, or a page is missing), -1: both ends reached.
+ */
 static int merge_one(struct cw_sync *s)
 {
 	bool wait_want, wait_have;
@@ -299,7 +316,8 @@ static int merge_one(struct cw_sync *s)
 	if (row_key != key)
 		row = NULL;
 	/* An absent row is as old as its page, so both ages count. */
-	if (!was_touched(s, key, s->page[s->current].seq < s->row_seq ? s->page[s->current].seq : s->row_seq)) {
+	if (!was_touched(s, key,
+		    s->page[s->current].seq < s->row_seq ? s->page[s->current].seq : s->row_seq)) {
 		if (!(want ? put_wanted(s, want, row) : put_stale(s, row)))
 			return 0;
 	}
@@ -325,7 +343,8 @@ bool cw_sync_collect(struct cw_engine_tep *t)
 	return t->apply.n + t->remove.n > 0 && t->state != CW_TEP_DOWN;
 }
 
-/* ---- life ----------------------------------------------------------------------------------------- */
+/* ---- life
+ * ----------------------------------------------------------------------------------------- */
 
 void cw_sync_touch(struct cw_engine_tep *t, uint64_t key)
 {

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* One tunnel end point: the queue of what it must do, one batch on its way at a time, and what happens when it refuses,
- * hangs or is gone.
+/* One tunnel end point: the queue of what it must do, one batch on its way at a time, and what
+ *happens when it refuses, hangs or is gone.
  *
- *	UP    --a batch as a whole fails--> DOWN --back-off over--> SYNC (sync.c) --equal to the store--> UP
+ *	UP    --a batch as a whole fails--> DOWN --back-off over--> SYNC (sync.c) --equal to the
+ *store--> UP
  *
- * Order: entries of one key (address, PSID) reach the TEP in the order the store committed them, for a batch holds each key
- * once and the next batch waits for it. An item the TEP refuses alone is tried again with back-off; one that is overtaken
- * by a newer generation of its key is dropped. While the TEP is down nothing is queued: grants are refused at once, ends
- * stay in the store and are found by the comparison. Thread: the loop's. */
+ * Order: entries of one key (address, PSID) reach the TEP in the order the store committed them,
+ *for a batch holds each key once and the next batch waits for it. An item the TEP refuses alone is
+ *tried again with back-off; one that is overtaken by a newer generation of its key is dropped.
+ *While the TEP is down nothing is queued: grants are refused at once, ends stay in the store and
+ *are found by the comparison. Thread: the loop's. */
 #include "config.h"
 
 #include <errno.h>
@@ -18,18 +20,19 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "base/mem.h"
-
 #include "broker/lease/engine_int.h"
 
-#define TURN_BATCHES	 8	/* of one call, if the plugin answers at once; then the loop has its turn */
-#define QUICK_TRIES	 3	/* of an item that may be tried again, before its client is told no */
-#define RETRY_FIRST_MS	 50
-#define RETRY_MAX_MS	 30000
-#define DOWN_FIRST_MS	 1000
-#define DOWN_MAX_MS	 30000
+#define TURN_BATCHES 8 /* of one call, if the plugin answers at once; then the loop has its turn \
+			*/
+#define QUICK_TRIES      3 /* of an item that may be tried again, before its client is told no */
+#define RETRY_FIRST_MS   50
+#define RETRY_MAX_MS     30000
+#define DOWN_FIRST_MS    1000
+#define DOWN_MAX_MS      30000
 #define CONFIRM_AGAIN_MS 200
 
-/* ---- ring ----------------------------------------------------------------------------------------- */
+/* ---- ring
+ * ----------------------------------------------------------------------------------------- */
 
 int cw_workq_push(struct cw_workq *q, const struct cw_work *w)
 {
@@ -68,7 +71,8 @@ void cw_workq_done(struct cw_workq *q)
 	*q = (struct cw_workq){0};
 }
 
-/* ---- confirmations -------------------------------------------------------------------------------- */
+/* ---- confirmations
+ * -------------------------------------------------------------------------------- */
 
 void cw_tep_confirm_again(void *engine)
 {
@@ -87,7 +91,8 @@ void cw_tep_confirm_again(void *engine)
 
 static void confirm_done(struct cw_loop_task *task)
 {
-	struct cw_confirm_op *c = cw_container_of(cw_engine_op_over(task), struct cw_confirm_op, base);
+	struct cw_confirm_op *c =
+		cw_container_of(cw_engine_op_over(task), struct cw_confirm_op, base);
 	struct cw_engine *e = c->base.engine;
 	int r = c->base.op.result;
 
@@ -95,7 +100,8 @@ static void confirm_done(struct cw_loop_task *task)
 	if (c->removals)
 		e->removals_out--;
 	if ((r == CW_E_BUSY || r == CW_E_STORE_FULL) && !e->stopping) {
-		/* The TEP did it; only the note is missing. Until it is written the address stays taken. */
+		/* The TEP did it; only the note is missing. Until it is written the address stays
+		 * taken. */
 		cw_list_append(&e->confirm_retry, &c->in_retry);
 		cw_timer_start(e->confirm_timer, CONFIRM_AGAIN_MS);
 		return;
@@ -131,20 +137,22 @@ void cw_tep_confirm(struct cw_engine *e, const struct cw_confirm *items, size_t 
 	cw_engine_run_op(e, &c->base, confirm_done);
 }
 
-/* ---- retries -------------------------------------------------------------------------------------- */
+/* ---- retries
+ * -------------------------------------------------------------------------------------- */
 
 static void retry_arm(struct cw_engine_tep *t)
 {
 	int64_t now_ms = cw_engine_boot_ms(t->engine), first_ms = INT64_MAX;
 
-	cw_list_for_each(it, &t->retries) {
+	cw_list_for_each (it, &t->retries) {
 		const struct cw_retry *r = cw_container_of(it, struct cw_retry, in_tep);
 
 		if (r->at_ms < first_ms)
 			first_ms = r->at_ms;
 	}
 	if (first_ms != INT64_MAX)
-		cw_timer_start(t->retry_timer, (uint64_t) (first_ms > now_ms ? first_ms - now_ms : 0));
+		cw_timer_start(
+			t->retry_timer, (uint64_t) (first_ms > now_ms ? first_ms - now_ms : 0));
 }
 
 static void retry_drop_all(struct cw_engine_tep *t)
@@ -180,11 +188,12 @@ static void retry_supersede(struct cw_engine_tep *t, const struct cw_work *w)
 {
 	if (!t->n_retries)
 		return;
-	cw_list_for_each_safe(it, tmp, &t->retries) {
+	cw_list_for_each_safe (it, tmp, &t->retries) {
 		struct cw_retry *r = cw_container_of(it, struct cw_retry, in_tep);
 
 		if (r->work.what == CW_OUTBOX_REMOVE || r->work.generation > w->generation ||
-			cw_key_of(r->work.addr, r->work.ports.psid) != cw_key_of(w->addr, w->ports.psid))
+			cw_key_of(r->work.addr, r->work.ports.psid) !=
+				cw_key_of(w->addr, w->ports.psid))
 			continue;
 		cw_list_remove(&r->in_tep);
 		(void) cw_free(r);
@@ -197,7 +206,7 @@ static void on_retry_timer(void *arg)
 	struct cw_engine_tep *t = arg;
 	int64_t now_ms = cw_engine_boot_ms(t->engine);
 
-	cw_list_for_each_safe(it, tmp, &t->retries) {
+	cw_list_for_each_safe (it, tmp, &t->retries) {
 		struct cw_retry *r = cw_container_of(it, struct cw_retry, in_tep);
 
 		if (r->at_ms > now_ms)
@@ -212,7 +221,8 @@ static void on_retry_timer(void *arg)
 	cw_tep_dispatch(t);
 }
 
-/* ---- results -------------------------------------------------------------------------------------- */
+/* ---- results
+ * -------------------------------------------------------------------------------------- */
 
 static bool item_ok(const struct cw_work *w, int result)
 {
@@ -232,8 +242,9 @@ static void item_failed(struct cw_engine_tep *t, struct cw_work *w, int result)
 	if (cw_log_limit_ok(&limit, cw_clock_now(e->clock).mono_us, 10, 10000))
 		cw_log(CW_LOG_WARNING,
 			CW_F(CW_F_EVENT("tep.refused"), CW_F_STR("tep", t->tep.name),
-				CW_F_STR("op", w->what == CW_OUTBOX_REMOVE ? "remove" : "apply"), CW_F_UINT("lease", w->lease),
-				CW_F_ADDR4("addr4", w->addr), CW_F_ERR(result)),
+				CW_F_STR("op", w->what == CW_OUTBOX_REMOVE ? "remove" : "apply"),
+				CW_F_UINT("lease", w->lease), CW_F_ADDR4("addr4", w->addr),
+				CW_F_ERR(result)),
 			"the tunnel end point refused a binding, it will be tried again");
 	if (result == CW_E_STALE)
 		t->dirty = true; /* it has something newer than the store: a restored backup */
@@ -257,11 +268,14 @@ static void batch_results(struct cw_tep_batch *b, const int *items)
 		bool answer = ok || items[i] != -EAGAIN || w->tries >= QUICK_TRIES;
 
 		if (w->confirm && confirm && (ok || (answer && w->what == CW_OUTBOX_APPLY)))
-			confirm[n++] = (struct cw_confirm){w->lease, w->generation, ok ? 0 : CW_E_TEP};
+			confirm[n++] =
+				(struct cw_confirm){w->lease, w->generation, ok ? 0 : CW_E_TEP};
 		if (!ok)
 			item_failed(t, w, items[i]);
 		else if (w->sync)
-			t->sync ? (void) (w->what == CW_OUTBOX_REMOVE ? t->sync->removed++ : t->sync->applied++) : (void) 0;
+			t->sync ? (void) (w->what == CW_OUTBOX_REMOVE ? t->sync->removed++
+								      : t->sync->applied++)
+				: (void) 0;
 	}
 	(void) CW_FAILPOINT(RECONCILE_PAGE);
 	cw_tep_confirm(e, confirm, n, b->removes);
@@ -287,7 +301,8 @@ static void refuse(struct cw_engine_tep *t, const struct cw_work *w, size_t n, b
 	(void) cw_free(confirm);
 }
 
-static void on_results(void *arg, int result, const int *items, const struct cw_dp_counters *counters, size_t n)
+static void on_results(
+	void *arg, int result, const int *items, const struct cw_dp_counters *counters, size_t n)
 {
 	struct cw_tep_batch *b = arg;
 	struct cw_engine_tep *t = b->tep;
@@ -313,7 +328,8 @@ static void on_results(void *arg, int result, const int *items, const struct cw_
 	cw_tep_dispatch(t);
 }
 
-/* ---- sending -------------------------------------------------------------------------------------- */
+/* ---- sending
+ * -------------------------------------------------------------------------------------- */
 
 static void send_removes(struct cw_engine_tep *t)
 {
@@ -323,7 +339,9 @@ static void send_removes(struct cw_engine_tep *t)
 	for (size_t i = 0; i < b->n; i++) {
 		const struct cw_work *w = &b->item[i];
 
-		to[i] = (struct cw_dp_removal){.ports = cw_dp_ports_of(w->ports), .lease = w->lease, .generation = w->generation};
+		to[i] = (struct cw_dp_removal){.ports = cw_dp_ports_of(w->ports),
+			.lease = w->lease,
+			.generation = w->generation};
 		for (unsigned k = 0; k < 4; k++)
 			to[i].ipv4[k] = (uint8_t) (w->addr.v >> (24 - 8 * k));
 	}
@@ -451,7 +469,8 @@ void cw_tep_dispatch(struct cw_engine_tep *t)
 	}
 }
 
-/* ---- entries -------------------------------------------------------------------------------------- */
+/* ---- entries
+ * -------------------------------------------------------------------------------------- */
 
 static void on_refresh_timer(void *arg)
 {
@@ -506,7 +525,8 @@ void cw_tep_submit(struct cw_engine_tep *t, const struct cw_outbox_entry *entry)
 	}
 }
 
-/* ---- down and up ---------------------------------------------------------------------------------- */
+/* ---- down and up
+ * ---------------------------------------------------------------------------------- */
 
 void cw_tep_down(struct cw_engine_tep *t, int why)
 {
@@ -516,7 +536,8 @@ void cw_tep_down(struct cw_engine_tep *t, int why)
 	cw_sync_end(t);
 	if (t->state != CW_TEP_DOWN || !t->settled) {
 		t->engine->stats.tep_downs++;
-		cw_log(CW_LOG_ERR, CW_F(CW_F_EVENT("tep.down"), CW_F_STR("tep", t->tep.name), CW_F_ERR(why)),
+		cw_log(CW_LOG_ERR,
+			CW_F(CW_F_EVENT("tep.down"), CW_F_STR("tep", t->tep.name), CW_F_ERR(why)),
 			"the tunnel end point does not work: no new leases on it, tried again with back-off");
 	}
 	t->state = CW_TEP_DOWN;
