@@ -51,8 +51,10 @@ cw_install() {
 	cw_say "installing ${missing[*]}"
 	export DEBIAN_FRONTEND=noninteractive
 	# A first try with the package lists that are there saves the update in most containers.
-	apt-get install -y --no-install-recommends "${missing[@]}" >/dev/null 2>&1 && return 0
-	apt-get update && apt-get install -y --no-install-recommends "${missing[@]}"
+	if ! apt-get install -y --no-install-recommends "${missing[@]}" >/dev/null 2>&1; then
+		apt-get update && apt-get install -y --no-install-recommends "${missing[@]}" || return 1
+	fi
+	cw_say "installed ${#missing[@]} packages"
 }
 
 # cw_copy_tree TO: the tree's files, without what builds leave behind; times are kept.
@@ -76,11 +78,14 @@ cw_copy_tree() {
 	fi
 }
 
-# The compiler cache, if it is there, works across the ever new names of the build folders.
+# cw_ccache WORK: sets cw_cache to "ccache " if the compiler cache is there, and makes it work across the
+# ever new names of the build folders below WORK.
+cw_cache=
 cw_ccache() {
 	if command -v ccache >/dev/null; then
-		export CCACHE_BASEDIR=$1 CCACHE_NOHASHDIR=1 CCACHE_COMPILERCHECK=content
-		printf 'ccache '
+		export CCACHE_BASEDIR=$1 CCACHE_NOHASHDIR=1
+		[ -w "${HOME:-/nowhere}" ] || export CCACHE_DIR=$1/ccache
+		cw_cache="ccache "
 	fi
 }
 
