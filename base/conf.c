@@ -506,7 +506,7 @@ static const struct cw_conf_opt *find_opt(const struct cw_conf_section *s, const
 	for (unsigned i = 0; (opt = cw_conf_kind_opt(s->conf->schema, s->kind, i)) != NULL; i++)
 		if (strcmp(opt->name, name) == 0)
 			return opt;
-	assert(!"option of the schema");
+	assert(0 && "option of the schema");
 	return NULL;
 }
 

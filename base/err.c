@@ -73,7 +73,7 @@ const char *cw_err_name(int err)
 	name = err > -4096 ? strerrorname_np(-err) : NULL;
 	if (!name)
 		return "unknown";
-	for (; name[n] && n < sizeof lower - 1; n++)
+	for (; n < sizeof lower - 1 && name[n]; n++)
 		lower[n] = (char) tolower((unsigned char) name[n]);
 	lower[n] = '\0';
 	return lower;

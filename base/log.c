@@ -338,7 +338,7 @@ static void log_stream(
 static void write_journal_field(struct cw_writer *w, const struct cw_field *f)
 {
 	cw_write_str(w, "CW_");
-	for (unsigned i = 0; f->key[i] && i < KEY_MAX; i++) {
+	for (unsigned i = 0; i < KEY_MAX && f->key[i]; i++) {
 		const char c = f->key[i];
 
 		if (c >= 'a' && c <= 'z')

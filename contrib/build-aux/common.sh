@@ -85,6 +85,7 @@ cw_ccache() {
 	if command -v ccache >/dev/null; then
 		export CCACHE_BASEDIR=$1 CCACHE_NOHASHDIR=1
 		[ -w "${HOME:-/nowhere}" ] || export CCACHE_DIR=$1/ccache
+		# shellcheck disable=SC2034 # for whoever sourced this file
 		cw_cache="ccache "
 	fi
 }
