@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Plugins a host must refuse, one per value of BAD; for the loader's tests. */
+#include "causeway-dataplane.h"
+
+#if BAD > 1
+static const struct cw_dp_ops no_ops;
+#endif
+
+#if BAD == \
+	1 /* another ABI: nothing behind abi may be looked at, so the rest would crash who does */
+const struct cw_dp_plugin cw_dataplane_plugin = {
+	.abi = CW_DP_ABI + 1,
+	.size = 8,
+	.name = (const char *) 8,
+	.ops = (const struct cw_dp_ops *) 8,
+};
+#elif BAD == 2 /* shorter than the first release */
+const struct cw_dp_plugin cw_dataplane_plugin = {
+	.abi = CW_DP_ABI,
+	.size = 16,
+	.name = (const char *) 8,
+	.ops = &no_ops,
+};
+#elif BAD == 3 /* operations missing */
+const struct cw_dp_plugin cw_dataplane_plugin = {
+	.abi = CW_DP_ABI,
+	.size = sizeof cw_dataplane_plugin,
+	.name = "bad3",
+	.version = "1",
+	.help = "",
+	.needs = "",
+	.ops = &no_ops,
+};
+#else
+#error "BAD is 1, 2 or 3"
+#endif
