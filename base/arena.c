@@ -8,7 +8,7 @@
 #include "base/arena.h"
 #include "base/mem.h"
 
-#define ALIGN       (sizeof(max_align_t) > 16 ? sizeof(max_align_t) : 16)
+#define ALIGN       _Alignof(max_align_t)
 #define FIRST_BLOCK ((size_t) 2048)
 #define BLOCK       ((size_t) 16384)
 
