@@ -37,9 +37,9 @@ struct cw_conf_section; /* one section of it, or the top level */
 struct cw_conf_schema {
 	const struct cw_conf_section_kind *sections; /* ends with name == NULL */
 	const struct cw_conf_opt *opts;              /* ends with name == NULL */
-	/* What one value alone does not show (ranges that overlap): looks at a whole file, also one that
-	 * has other problems, and reports with cw_conf_problem(). Values that failed their own check are
-	 * there as written: pass over what does not parse. May be NULL. */
+	/* What one value alone does not show (ranges that overlap): looks at a whole file, also one
+	 * that has other problems, and reports with cw_conf_problem(). Values that failed their own
+	 * check are there as written: pass over what does not parse. May be NULL. */
 	void (*verify)(struct cw_conf *c);
 };
 

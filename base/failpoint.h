@@ -10,7 +10,7 @@
  *	CW_FAILPOINT="grant.after-apply=error:2"	the second visit reports -EIO
  *
  * and CW_FAILPOINT_LOG names a file that gets one line per point at its first visit. Thread: any.
-*/
+ */
 #pragma once
 
 #include <stdio.h>

@@ -63,7 +63,7 @@ void *cw_zalloc(size_t n, size_t size)
 {
 	size_t total;
 
-	if (must_fail() || cw_mul(n, size, &total) < 0)
+	if (must_fail() || cw_mul(n, size, &total) < 0 || total > PTRDIFF_MAX)
 		return NULL;
 	return calloc(1, total ? total : 1);
 }
@@ -72,7 +72,7 @@ void *cw_realloc(void *p, size_t n, size_t size)
 {
 	size_t total;
 
-	if (must_fail() || cw_mul(n, size, &total) < 0)
+	if (must_fail() || cw_mul(n, size, &total) < 0 || total > PTRDIFF_MAX)
 		return NULL;
 	return realloc(p, total ? total : 1);
 }

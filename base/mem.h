@@ -5,7 +5,7 @@
 
 #include "base/defs.h"
 
-/* n elements of `size` bytes, zeroed. NULL: out of memory or n * size overflows. Given. */
+/* n elements of `size` bytes, zeroed. NULL: out of memory or n * size > PTRDIFF_MAX. Given. */
 void *cw_zalloc(size_t n, size_t size) CW_MUST_CHECK;
 /* Like realloc(p, n * size) with the overflow check; the new part is not zeroed. p stays valid on
  * failure. */

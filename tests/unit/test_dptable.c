@@ -334,7 +334,9 @@ static void a_million(void **state)
 	used = mallinfo2().uordblks + mallinfo2().hblkhd - before;
 	print_message("# %u bindings: %.1f MB\n", n, (double) used / 1e6);
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-	assert_true(used > 56000000 && used < 80000000);
+	/* Valgrind's heap has no statistics. */
+	if (!getenv("CW_TEST_VALGRIND"))
+		assert_true(used > 56000000 && used < 80000000);
 #endif
 	free(rows);
 	(void) cw_dptab_free(t);
