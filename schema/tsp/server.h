@@ -40,7 +40,7 @@ enum cw_tsp_close {
 	CW_TSP_CLOSE_FORMAT,  /* 500 sent: framing, limits, or bad content too often */
 	CW_TSP_CLOSE_TIMEOUT, /* a deadline passed */
 	CW_TSP_CLOSE_OVERRUN, /* sent on and on while we did not read */
-	CW_TSP_CLOSE_BUSY,    /* 530 sent before COMMAND */
+	CW_TSP_CLOSE_BUSY,    /* 530 sent before COMMAND, or refused by the owner */
 	CW_TSP_CLOSE_NOMEM,
 };
 const char *cw_tsp_close_name(enum cw_tsp_close reason); /* "eof", "auth"...; static */
@@ -123,7 +123,8 @@ int cw_tsp_server_new(const struct cw_tsp_server_conf *conf, const struct cw_tsp
  * returns NULL. */
 struct cw_tsp_server *cw_tsp_server_free(struct cw_tsp_server *s);
 
-/* n octets that arrived (UDP: the payload of one datagram, without header); borrowed. */
+/* n octets that arrived (UDP: the payload of one datagram, without header); borrowed. Read at most
+ * 16 KiB at a time: what cannot be worked on yet is kept here, up to 64 KiB. */
 void cw_tsp_server_input(struct cw_tsp_server *s, const void *p, size_t n, int64_t now_ms);
 /* The peer will send no more (FIN). What it asked before is still answered, then close(). */
 void cw_tsp_server_eof(struct cw_tsp_server *s, int64_t now_ms);
@@ -163,6 +164,10 @@ void cw_tsp_server_set_lease(struct cw_tsp_server *s, bool lease, int64_t now_ms
  * not before COMMAND, not when closed; CW_E_LIMIT: too many wait already; -ENOMEM. The client's
  * info for that pair is then an acknowledgement. */
 int cw_tsp_server_push_delete(struct cw_tsp_server *s, const struct cw_tsp_msg *msg) CW_MUST_CHECK;
+
+/* Ends the session from our side with that status and close(): overload, shutting down. A request
+ * or exchange that runs is given up; no lease is touched, but an offer is lost. */
+void cw_tsp_server_refuse(struct cw_tsp_server *s, enum cw_tsp_event ev);
 
 enum cw_tsp_state cw_tsp_server_state(const struct cw_tsp_server *s);
 enum cw_tsp_version cw_tsp_server_version(

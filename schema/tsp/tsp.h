@@ -144,6 +144,8 @@ int cw_tsp_render(const struct cw_tsp_status *st, const struct cw_tsp_msg *msg, 
  * 9). */
 int cw_tsp_render_bare(const struct cw_tsp_status *st, const struct cw_tsp_msg *msg, char *to,
 	size_t cap) CW_MUST_CHECK;
+/* Can these n octets be a broker's address in a list? Configurations are checked with it too. */
+bool cw_tsp_broker_text_ok(const char *s, size_t n) CW_PURE;
 /* "CAPABILITY TUNNEL=V4V6 AUTH=.. EXT=.." CRLF from blank-separated names; ext may be NULL. Length,
  * CW_E_LIMIT, or CW_E_SYNTAX for names that are no SASL mechanism names. */
 int cw_tsp_render_capability(
