@@ -1,0 +1,649 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The writer's connection: the lock that keeps a second broker out, the file and its mode, pragmas
+ * set and read back, migrations, transactions, checkpoints, and the one function that maps SQLite's
+ * results.
+ *
+ * Checkpoints are run here and not by SQLite's automatic ones: those swallow their errors, and an
+ * fsync of the database file that failed once must never be retried as if nothing happened
+ * (guide/reliability.md section 2, rule 6). */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "db/sqlite/sqlite.h"
+
+#define CW_SQ_APPLICATION   0x43577931 /* "CWy1": this file is ours */
+#define CW_SQ_BUSY_MS       2000
+#define CW_SQ_CHECKPOINT_AT 1000 /* pages of WAL */
+
+struct cw_migration {
+	const char *name;
+	const char *sql;
+};
+#include "db/migrations.h"
+
+static const char *const statements[CW_SQ_COUNT_OF] = {
+#define X(name, sql) [CW_SQ_##name] = (sql),
+	CW_SQ_STATEMENTS(X)
+#undef X
+};
+
+/* ---- results ---- */
+
+/* Writing to a full disk is an answer; so is a quota. Only writes can tell: an fsync that says
+ * ENOSPC has lost data. */
+static bool is_space(sqlite3 *db, int rc)
+{
+	int e = db ? sqlite3_system_errno(db) : 0;
+
+	switch (rc) {
+	case SQLITE_IOERR_WRITE:
+	case SQLITE_IOERR_SHMSIZE:
+	case SQLITE_IOERR_SHMOPEN:
+	case SQLITE_IOERR_SHMMAP:
+		return e == ENOSPC || e == EDQUOT;
+	default:
+		return false;
+	}
+}
+
+int cw_sq_result(sqlite3 *db, int rc, struct cw_db_errors *errors)
+{
+	switch (rc & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE:
+		return 0;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		atomic_fetch_add(&errors->busy, 1);
+		return CW_E_BUSY;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_CONSTRAINT:
+		return CW_E_CONFLICT;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+	case SQLITE_ERROR: /* a table or column is missing: the schema is not what user_version says
+			    */
+		atomic_fetch_add(&errors->corrupt, 1);
+		return CW_E_STORE_CORRUPT;
+	case SQLITE_IOERR:
+		if (rc == SQLITE_IOERR_NOMEM)
+			return -ENOMEM;
+		if (!is_space(db, rc))
+			break;
+		atomic_fetch_add(&errors->full, 1);
+		return CW_E_STORE_FULL;
+	case SQLITE_FULL:
+		atomic_fetch_add(&errors->full, 1);
+		return CW_E_STORE_FULL;
+	default:
+		break;
+	}
+	atomic_fetch_add(&errors->io, 1);
+	return CW_E_STORE_IO;
+}
+
+int cw_sq_fail(struct cw_backend *b, int rc)
+{
+	int r = cw_sq_result(b->db, rc, b->errors);
+
+	if (b->fault == 0) {
+		b->fault = r;
+		b->surprise = (rc & 0xff) == SQLITE_CONSTRAINT;
+	}
+	return b->fault;
+}
+
+int cw_sq_run(struct cw_backend *b, enum cw_sq_statement s)
+{
+	int rc = sqlite3_step(b->st[s]);
+
+	(void) sqlite3_reset(b->st[s]); /* says the same again */
+	return rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : cw_sq_fail(b, rc);
+}
+
+int cw_sq_try(struct cw_backend *b, enum cw_sq_statement s)
+{
+	int rc = sqlite3_step(b->st[s]);
+
+	(void) sqlite3_reset(b->st[s]);
+	if ((rc & 0xff) == SQLITE_CONSTRAINT)
+		return CW_E_CONFLICT;
+	return rc == SQLITE_DONE || rc == SQLITE_ROW ? 0 : cw_sq_fail(b, rc);
+}
+
+int cw_sq_row(struct cw_backend *b, enum cw_sq_statement s)
+{
+	int rc = sqlite3_step(b->st[s]);
+
+	if (rc == SQLITE_ROW)
+		return 1;
+	(void) sqlite3_reset(b->st[s]);
+	return rc == SQLITE_DONE ? 0 : cw_sq_fail(b, rc);
+}
+
+int cw_sq_number(struct cw_backend *b, enum cw_sq_statement s, int64_t none, int64_t *ret)
+{
+	int r = cw_sq_row(b, s);
+
+	if (r < 0)
+		return r;
+	*ret = none;
+	if (r == 0)
+		return 0;
+	if (sqlite3_column_type(b->st[s], 0) != SQLITE_NULL)
+		*ret = sqlite3_column_int64(b->st[s], 0);
+	(void) sqlite3_reset(b->st[s]);
+	return 0;
+}
+
+/* ---- opening ---- */
+
+int cw_sq_connect(const char *path, bool memory, bool readonly, sqlite3 **ret)
+{
+	int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+	int rc;
+
+	/* The database of tests lives in memory and is shared by name within the process. */
+	if (memory)
+		flags |= SQLITE_OPEN_URI | SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+	else
+		flags |= readonly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+	rc = sqlite3_open_v2(path, ret, flags, NULL);
+	if (rc != SQLITE_OK)
+		return rc;
+	(void) sqlite3_busy_timeout(*ret, CW_SQ_BUSY_MS);
+	(void) sqlite3_db_config(*ret, SQLITE_DBCONFIG_DQS_DDL, 0, (int *) NULL);
+	(void) sqlite3_db_config(*ret, SQLITE_DBCONFIG_DQS_DML, 0, (int *) NULL);
+	(void) sqlite3_db_config(*ret, SQLITE_DBCONFIG_DEFENSIVE, 1, (int *) NULL);
+	(void) sqlite3_db_config(*ret, SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0, (int *) NULL);
+	return SQLITE_OK;
+}
+
+static void say(char *why, size_t n, const char *path, const char *what)
+{
+	if (n > 0)
+		(void) snprintf(why, n, "%s: %s", path, what);
+}
+
+/* First column of the first row as text; "" without a row. */
+static int query_text(sqlite3 *db, const char *sql, char *to, size_t n)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
+
+	to[0] = '\0';
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW) {
+		const unsigned char *s = sqlite3_column_text(st, 0);
+
+		(void) snprintf(to, n, "%s", s ? (const char *) s : "");
+		rc = sqlite3_step(st);
+	}
+	(void) sqlite3_finalize(st);
+	return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
+/* Each pragma is set and read back: SQLite ignores what it does not know. */
+static int set_pragmas(struct cw_backend *b, unsigned cache_kib, char *why, size_t why_n)
+{
+	char cache[32], sql[96], got[32];
+	const struct {
+		const char *name, *set, *want;
+	} pragmas[] = {
+		{"journal_mode", "WAL", b->memory ? "memory" : "wal"},
+		{"synchronous", "FULL", "2"},
+		{"foreign_keys", "ON", "1"},
+		{"recursive_triggers", "ON", "1"}, /* REPLACE runs delete triggers too */
+		{"mmap_size", "0",
+			b->memory ? "" : "0"}, /* a failing disk is a result, not SIGBUS */
+		{"trusted_schema", "OFF", "0"},
+		{"cell_size_check", "ON", "1"},
+		{"secure_delete", "FAST", "2"},
+		{"temp_store", "MEMORY", "2"},
+		{"wal_autocheckpoint", "0", "0"}, /* ours, see upkeep */
+		{"cache_size", cache, cache},
+	};
+
+	(void) snprintf(cache, sizeof cache, "-%u", cache_kib);
+	for (size_t i = 0; i < CW_ARRAY_LEN(pragmas); i++) {
+		int rc;
+
+		(void) snprintf(sql, sizeof sql, "PRAGMA %s=%s", pragmas[i].name, pragmas[i].set);
+		rc = query_text(b->db, sql, got, sizeof got);
+		(void) snprintf(sql, sizeof sql, "PRAGMA %s", pragmas[i].name);
+		if (rc == SQLITE_OK)
+			rc = query_text(b->db, sql, got, sizeof got);
+		if (rc != SQLITE_OK) {
+			say(why, why_n, b->path, sqlite3_errmsg(b->db));
+			return rc;
+		}
+		if (strcmp(got, pragmas[i].want) != 0) {
+			(void) snprintf(why, why_n, "%s: SQLite did not take %s=%s (it says '%s')",
+				b->path, pragmas[i].name, pragmas[i].set, got);
+			return SQLITE_IOERR;
+		}
+	}
+	return SQLITE_OK;
+}
+
+static int exec_sql(sqlite3 *db, const char *sql)
+{
+	return sqlite3_exec(db, sql, NULL, NULL, NULL);
+}
+
+static int migrate_one(sqlite3 *db, size_t number)
+{
+	char sql[64];
+	int rc = exec_sql(db, "BEGIN EXCLUSIVE");
+
+	if (rc != SQLITE_OK)
+		return rc;
+	rc = exec_sql(db, cw_migrations[number - 1].sql);
+	(void) snprintf(sql, sizeof sql, "PRAGMA application_id=%d", CW_SQ_APPLICATION);
+	if (rc == SQLITE_OK)
+		rc = exec_sql(db, sql);
+	(void) snprintf(sql, sizeof sql, "PRAGMA user_version=%zu", number);
+	if (rc == SQLITE_OK)
+		rc = exec_sql(db, sql);
+	if (rc == SQLITE_OK)
+		rc = exec_sql(db, "COMMIT");
+	if (rc != SQLITE_OK && !sqlite3_get_autocommit(db))
+		(void) exec_sql(db, "ROLLBACK");
+	return rc;
+}
+
+/* 0, CW_E_SCHEMA, or what the database says. */
+static int migrate(struct cw_backend *b, char *why, size_t why_n)
+{
+	char version[16], application[16], objects[16];
+	long have;
+	int rc = query_text(b->db, "PRAGMA user_version", version, sizeof version);
+
+	if (rc == SQLITE_OK)
+		rc = query_text(b->db, "PRAGMA application_id", application, sizeof application);
+	if (rc == SQLITE_OK)
+		rc = query_text(
+			b->db, "SELECT count(*) FROM sqlite_schema", objects, sizeof objects);
+	if (rc != SQLITE_OK)
+		goto fail;
+	have = strtol(version, NULL, 10);
+	if (strcmp(objects, "0") != 0 && strtol(application, NULL, 10) != CW_SQ_APPLICATION) {
+		say(why, why_n, b->path, "this is not a database of Causeway; name another file");
+		return CW_E_SCHEMA;
+	}
+	if (have < 0 || (size_t) have > CW_ARRAY_LEN(cw_migrations)) {
+		(void) snprintf(why, why_n,
+			"%s: written by a newer release (schema %ld, this one knows %zu); install that release "
+			"or restore a backup",
+			b->path, have, CW_ARRAY_LEN(cw_migrations));
+		return CW_E_SCHEMA;
+	}
+	for (size_t i = (size_t) have + 1; i <= CW_ARRAY_LEN(cw_migrations); i++) {
+		rc = migrate_one(b->db, i);
+		if (rc != SQLITE_OK)
+			goto fail;
+	}
+	return 0;
+fail:
+	say(why, why_n, b->path, sqlite3_errstr(rc)); /* a ROLLBACK came after it */
+	return cw_sq_result(b->db, rc, b->errors);
+}
+
+static int fsync_dir_of(const char *path)
+{
+	char *copy = cw_strdup(path);
+	CW_CLEANUP(cw_closep) int fd = -1;
+	int r = 0;
+
+	if (!copy)
+		return -ENOMEM;
+	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 || fsync(fd) < 0)
+		r = -errno;
+	cw_free(copy);
+	return r;
+}
+
+/* Takes PATH.lock, and makes the file if there is none. */
+static int claim_file(struct cw_backend *b, char *why, size_t why_n)
+{
+	CW_CLEANUP(cw_closep) int fd = -1;
+	char lock[PATH_MAX];
+	int n = snprintf(lock, sizeof lock, "%s.lock", b->path);
+
+	if (n < 0 || (size_t) n >= sizeof lock)
+		return -ENAMETOOLONG;
+	b->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (b->lock_fd < 0) {
+		int e = errno;
+
+		say(why, why_n, lock, cw_strerror(-e));
+		return -e;
+	}
+	if (flock(b->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+		int e = errno;
+
+		say(why, why_n, b->path,
+			e == EWOULDBLOCK ? "another broker has this database open"
+					 : cw_strerror(-e));
+		return e == EWOULDBLOCK ? -EBUSY : -e;
+	}
+	fd = open(b->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0) {
+		int e = errno;
+
+		say(why, why_n, b->path, cw_strerror(-e));
+		return -e;
+	}
+	return fsync_dir_of(b->path);
+}
+
+static int on_commit(void *arg, sqlite3 *db, const char *name, int frames)
+{
+	struct cw_backend *b = arg;
+
+	(void) db;
+	(void) name;
+	b->wal_frames = frames;
+	return SQLITE_OK;
+}
+
+static int prepare_all(struct cw_backend *b)
+{
+	for (size_t i = 0; i < CW_SQ_COUNT_OF; i++) {
+		int rc = sqlite3_prepare_v3(
+			b->db, statements[i], -1, SQLITE_PREPARE_PERSISTENT, &b->st[i], NULL);
+
+		if (rc != SQLITE_OK)
+			return rc;
+	}
+	return SQLITE_OK;
+}
+
+static struct cw_backend *backend_close(struct cw_backend *b, bool clean)
+{
+	if (!b)
+		return NULL;
+	cw_sq_cache_drop(b);
+	for (size_t i = 0; i < CW_SQ_COUNT_OF; i++)
+		(void) sqlite3_finalize(b->st[i]);
+	/* After an I/O error nothing more is written; the WAL is read again at the next start. */
+	if (b->db && !clean)
+		(void) sqlite3_db_config(b->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *) NULL);
+	(void) sqlite3_close(b->db);
+	cw_closep(&b->lock_fd);
+	cw_free(b->path);
+	return cw_free(b);
+}
+
+static void backend_closep(struct cw_backend **b)
+{
+	*b = backend_close(*b, false);
+}
+
+/* The small tables everything depends on are checked whole; the leases, which may be millions, by
+ * whoever reads them (cell_size_check, and every decoded row). */
+static int check_small(struct cw_backend *b, char *why, size_t why_n)
+{
+	static const char *const tables[] = {
+		"broker_state", "tep", "pool", "pool_range", "exclusion", "unused"};
+
+	for (size_t i = 0; i < CW_ARRAY_LEN(tables); i++) {
+		char sql[64], got[160];
+		int rc;
+
+		(void) snprintf(sql, sizeof sql, "PRAGMA quick_check('%s')", tables[i]);
+		rc = query_text(b->db, sql, got, sizeof got);
+		if (rc == SQLITE_OK && strcmp(got, "ok") == 0)
+			continue;
+		(void) snprintf(why, why_n, "%s: damaged (%s: %s); restore a backup", b->path,
+			tables[i], rc == SQLITE_OK ? got : sqlite3_errmsg(b->db));
+		return cw_sq_result(b->db, rc == SQLITE_OK ? SQLITE_CORRUPT : rc, b->errors);
+	}
+	return 0;
+}
+
+static int open_file(
+	struct cw_backend *b, const struct cw_store_config *conf, char *why, size_t why_n)
+{
+	int rc, r;
+	int64_t seq = 0;
+
+	rc = cw_sq_connect(b->path, b->memory, false, &b->db);
+	if (rc != SQLITE_OK) {
+		int e = b->db ? sqlite3_system_errno(b->db) : 0;
+
+		say(why, why_n, b->path, b->db ? sqlite3_errmsg(b->db) : "out of memory");
+		if ((rc & 0xff) == SQLITE_CANTOPEN && e > 0)
+			return -e;
+		return cw_sq_result(b->db, rc, b->errors);
+	}
+	rc = set_pragmas(b, conf->cache_kib ? conf->cache_kib : 16384, why, why_n);
+	if (rc != SQLITE_OK)
+		return cw_sq_result(b->db, rc, b->errors);
+	r = migrate(b, why, why_n);
+	if (r < 0)
+		return r;
+	r = check_small(b, why, why_n);
+	if (r < 0)
+		return r;
+	rc = prepare_all(b);
+	if (rc != SQLITE_OK) {
+		say(why, why_n, b->path, sqlite3_errmsg(b->db));
+		return cw_sq_result(b->db, rc, b->errors);
+	}
+	(void) sqlite3_wal_hook(b->db, on_commit, b);
+	r = cw_sq_number(b, CW_SQ_SEQ_GET, 0, &seq);
+	if (r == 0)
+		r = cw_sq_cache_need(b);
+	if (r < 0) {
+		say(why, why_n, b->path, cw_strerror(r));
+		return r;
+	}
+	b->seq = (uint64_t) seq;
+	return 0;
+}
+
+static int backend_open(const struct cw_store_config *conf, struct cw_db_errors *errors, char *why,
+	size_t why_n, struct cw_backend **ret)
+{
+	static _Atomic unsigned memories;
+	CW_CLEANUP(backend_closep) struct cw_backend *b = cw_zalloc(1, sizeof *b);
+	char name[48];
+	int r;
+
+	if (!b)
+		return -ENOMEM;
+	b->lock_fd = -1;
+	b->errors = errors;
+	b->memory = strcmp(conf->path, ":memory:") == 0;
+	(void) snprintf(name, sizeof name, "file:/cw-%u?vfs=memdb", atomic_fetch_add(&memories, 1));
+	b->path = cw_strdup(b->memory ? name : conf->path);
+	if (!b->path)
+		return -ENOMEM;
+	if (!b->memory) {
+		r = claim_file(b, why, why_n);
+		if (r < 0)
+			return r;
+	}
+	r = open_file(b, conf, why, why_n);
+	if (r < 0)
+		return r;
+	if (!b->memory) {
+		r = fsync_dir_of(b->path); /* the WAL is new as well */
+		if (r < 0) {
+			say(why, why_n, b->path, cw_strerror(r));
+			return r;
+		}
+	}
+	*ret = CW_TAKE(b);
+	return 0;
+}
+
+/* ---- transactions ---- */
+
+static int backend_begin(struct cw_backend *b)
+{
+	b->changes = sqlite3_total_changes64(b->db);
+	b->fault = 0;
+	b->surprise = false;
+	return cw_sq_run(b, CW_SQ_BEGIN);
+}
+
+static int backend_commit(struct cw_backend *b, bool *ret_wrote)
+{
+	int r = cw_sq_cache_flush(b);
+
+	if (r < 0)
+		return r;
+	if (b->seq_dirty) {
+		cw_sq_int(b->st[CW_SQ_SEQ_SET], 1, (int64_t) b->seq);
+		r = cw_sq_run(b, CW_SQ_SEQ_SET);
+		if (r < 0)
+			return r;
+	}
+	r = cw_sq_run(b, CW_SQ_COMMIT);
+	if (r < 0)
+		return r;
+	b->seq_dirty = false;
+	*ret_wrote = sqlite3_total_changes64(b->db) != b->changes;
+	return 0;
+}
+
+/* What memory knew of the transaction is forgotten with it. A sequence number that was never
+ * committed was never seen outside, so going on from a higher one than the table's is as right as
+ * from the same. */
+static void backend_rollback(struct cw_backend *b)
+{
+	if (!sqlite3_get_autocommit(b->db))
+		(void) exec_sql(b->db, "ROLLBACK");
+	cw_sq_cache_drop(b);
+	b->fault = 0;
+	b->surprise = false;
+}
+
+static int backend_upkeep(struct cw_backend *b)
+{
+	int rc, r;
+
+	if (b->wal_frames < CW_SQ_CHECKPOINT_AT)
+		return 0;
+	rc = sqlite3_wal_checkpoint_v2(b->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	if ((rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED)
+		return 0; /* a reader or a backup: next time */
+	r = cw_sq_result(b->db, rc, b->errors);
+	/* The leases are safe in the WAL; it grows until there is room for the database file. */
+	return r == CW_E_STORE_FULL || r == -ENOMEM ? 0 : r;
+}
+
+static uint64_t backend_wal_bytes(struct cw_backend *b)
+{
+	char wal[PATH_MAX];
+	struct stat st;
+	int n = snprintf(wal, sizeof wal, "%s-wal", b->path);
+
+	if (b->memory || n < 0 || (size_t) n >= sizeof wal || stat(wal, &st) < 0)
+		return 0;
+	return (uint64_t) st.st_size;
+}
+
+static int audit(struct cw_backend *b, struct cw_op *op)
+{
+	const struct cw_op_audit *a = &op->u.audit;
+	sqlite3_stmt *st = b->st[CW_SQ_AUDIT];
+
+	if (!memchr(a->actor, 0, sizeof a->actor) || !memchr(a->verb, 0, sizeof a->verb) ||
+		!memchr(a->object, 0, sizeof a->object) || !memchr(a->detail, 0, sizeof a->detail))
+		return -EINVAL;
+	cw_sq_int(st, 1, op->now.wall_s);
+	cw_sq_text(st, 2, a->actor);
+	cw_sq_text(st, 3, a->verb);
+	cw_sq_text(st, 4, a->object);
+	cw_sq_text(st, 5, a->detail);
+	return cw_sq_run(b, CW_SQ_AUDIT);
+}
+
+static int heartbeat(struct cw_backend *b, struct cw_op *op)
+{
+	sqlite3_stmt *st = b->st[CW_SQ_HEARTBEAT];
+
+	if (!memchr(op->u.heartbeat.boot_id, 0, sizeof op->u.heartbeat.boot_id))
+		return -EINVAL;
+	cw_sq_text(st, 1, op->u.heartbeat.boot_id);
+	cw_sq_int(st, 2, op->u.heartbeat.boot_ms);
+	cw_sq_int(st, 3, op->now.steady_s);
+	cw_sq_int(st, 4, op->now.wall_s);
+	return cw_sq_run(b, CW_SQ_HEARTBEAT);
+}
+
+static int dispatch(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch)
+{
+	switch (op->kind) {
+	case CW_OP_ACQUIRE:
+		return cw_sq_acquire(b, op, batch);
+	case CW_OP_FIND:
+		return cw_sq_find(b, op);
+	case CW_OP_END:
+		return cw_sq_end(b, op, batch);
+	case CW_OP_CONFIRM:
+		return cw_sq_confirm(b, op, batch);
+	case CW_OP_EXPIRE:
+		return cw_sq_expire(b, op, batch);
+	case CW_OP_FREE:
+		return cw_sq_free(b, op);
+	case CW_OP_PRUNE:
+		return cw_sq_prune(b, op);
+	case CW_OP_HEARTBEAT:
+		return heartbeat(b, op);
+	case CW_OP_AUDIT:
+		return audit(b, op);
+	case CW_OP_USER_ADD:
+	case CW_OP_USER_SET:
+	case CW_OP_USER_DEL:
+	case CW_OP_CREDENTIALS_SET:
+		return cw_sq_user_op(b, op);
+	default:
+		return cw_sq_pool_op(b, op);
+	}
+}
+
+static enum cw_exec backend_exec(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch)
+{
+	int r = cw_sq_cache_need(b);
+
+	if (r == 0)
+		r = dispatch(b, op, batch);
+	op->result = r;
+	if (b->fault == 0)
+		return CW_EXEC_DONE;
+	op->result = b->fault;
+	return b->surprise ? CW_EXEC_SURPRISE : CW_EXEC_ABORT;
+}
+
+const struct cw_backend_ops cw_sqlite_backend = {
+	.name = "sqlite",
+	.open = backend_open,
+	.close = backend_close,
+	.begin = backend_begin,
+	.exec = backend_exec,
+	.commit = backend_commit,
+	.rollback = backend_rollback,
+	.upkeep = backend_upkeep,
+	.wal_bytes = backend_wal_bytes,
+	.reader_open = cw_sq_reader_open,
+};

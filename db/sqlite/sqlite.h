@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inside of the SQLite back end: the writer's connection, its statements, and what it keeps in
+ * memory of pools, ranges, exclusions, reservations and TEPs (struct cw_sq_cache, rebuilt from the
+ * tables after a rollback or a change of configuration). Thread: the writer, but for what
+ * reader_open reads (path, memory), which never changes.
+ *
+ * Files: conn.c open, pragmas, migrations, results; cache.c the cache and never-used slots;
+ * acquire.c, lease.c the life of leases; pool.c, user.c configuration; read.c readers; backup.c. */
+#pragma once
+
+#include <sqlite3.h>
+#include <stdbool.h>
+
+#include "base/defs.h"
+#include "db/backend.h"
+#include "db/sqlite/sql.h"
+#include "db/store.h"
+
+enum cw_sq_statement {
+#define X(name, sql) CW_SQ_##name,
+	CW_SQ_STATEMENTS(X)
+#undef X
+		CW_SQ_COUNT_OF
+};
+
+/* Sorted by lo within a pool; never overlapping. */
+struct cw_sq_excl {
+	uint64_t pool;
+	uint32_t lo, hi;
+};
+
+struct cw_sq_range {
+	uint64_t id;
+	struct cw_sq_pool *pool;
+	uint32_t lo, hi;
+};
+
+/* Slots [next, last] of a range were never leased. */
+struct cw_sq_unused {
+	uint64_t range;
+	uint64_t pool;
+	uint64_t next, last;
+	uint32_t lo, hi; /* of the range */
+	bool dirty;
+	struct cw_sq_unused *next_dirty;
+};
+
+struct cw_sq_pool {
+	struct cw_pool p;
+	unsigned sets;          /* port sets per address; 1 = whole addresses */
+	unsigned n_system;      /* PSIDs below this are not leased */
+	uint32_t ports_per_set; /* 65536 for whole addresses */
+	bool tep_draining;
+	bool maybe_free; /* false: no FREE row that is not withheld */
+	const struct cw_sq_excl *excl;
+	size_t n_excl;
+	struct cw_sq_unused *unused; /* the first `at` are used up */
+	size_t n_unused, at;
+};
+
+struct cw_sq_reserved {
+	uint32_t addr;
+	uint16_t psid;
+};
+
+struct cw_sq_cache {
+	struct cw_sq_pool *pools; /* by (place, id) */
+	struct cw_sq_pool **by_id, **by_name;
+	struct cw_sq_range *ranges; /* by lo */
+	struct cw_sq_excl *excl;    /* by (pool, lo) */
+	struct cw_sq_unused *unused;
+	struct cw_sq_reserved *reserved; /* by (addr, psid) */
+	size_t n_pools, n_ranges, n_excl, n_unused, n_reserved;
+	struct cw_sq_unused *dirty;
+};
+
+struct cw_backend {
+	sqlite3 *db;
+	char *path; /* file name or URI */
+	bool memory;
+	int lock_fd;
+	struct cw_db_errors *errors;
+	/* The first failure of the database within the running operation: the front rolls back. */
+	int fault;
+	bool surprise;   /* it was a constraint */
+	int64_t changes; /* of the connection when the transaction began */
+	int wal_frames;  /* after the last commit */
+	uint64_t seq;
+	bool seq_dirty;
+	struct cw_sq_cache *cache; /* NULL: to be rebuilt */
+	sqlite3_stmt *st[CW_SQ_COUNT_OF];
+};
+
+/* ---- conn.c ---- */
+
+/* The one place where results of SQLite become ours; counts in `errors`. 0 for OK, ROW, DONE. */
+int cw_sq_result(sqlite3 *db, int rc, struct cw_db_errors *errors);
+/* Remembers a failure as the operation's fault and returns it. */
+int cw_sq_fail(struct cw_backend *b, int rc);
+/* Steps a statement that gives no row, and resets it: 0 or the fault. */
+int cw_sq_run(struct cw_backend *b, enum cw_sq_statement s);
+/* Like run, but a refusing constraint is an answer (CW_E_CONFLICT), no fault. */
+int cw_sq_try(struct cw_backend *b, enum cw_sq_statement s);
+/* 1: a row is there (reset when done with it), 0: none (is reset), or the fault (is reset). */
+int cw_sq_row(struct cw_backend *b, enum cw_sq_statement s);
+/* Runs a statement whose first row, if any, has one integer: *ret, or `none` without a row or if
+ * NULL. */
+int cw_sq_number(struct cw_backend *b, enum cw_sq_statement s, int64_t none, int64_t *ret);
+/* Opens a connection with the pragmas both writer and readers have. *ret is set if memory allowed,
+ * also on failure. */
+int cw_sq_connect(const char *path, bool memory, bool readonly, sqlite3 **ret);
+
+static inline void cw_sq_int(sqlite3_stmt *st, int i, int64_t v)
+{
+	(void) sqlite3_bind_int64(st, i, v);
+}
+
+static inline void cw_sq_text(sqlite3_stmt *st, int i, const char *s)
+{
+	(void) sqlite3_bind_text(st, i, s, -1, SQLITE_STATIC);
+}
+
+static inline void cw_sq_addr6(sqlite3_stmt *st, int i, const struct cw_addr6 *a)
+{
+	(void) sqlite3_bind_blob(st, i, a->b, sizeof a->b, SQLITE_STATIC);
+}
+
+/* Copies a text column of at most n - 1 octets; false if it does not fit (nobody wrote that). */
+bool cw_sq_copy(sqlite3_stmt *st, int col, char *to, size_t n);
+/* Decode one row that starts at column 0; false: it holds what no release writes. */
+bool cw_sq_pool_row(sqlite3_stmt *st, struct cw_pool *ret);
+bool cw_sq_tep_row(sqlite3_stmt *st, struct cw_tep *ret);
+/* The lease but for its port set's shape, which is the pool's: ports.psid only. */
+bool cw_sq_lease_row(sqlite3_stmt *st, struct cw_lease *ret);
+
+/* ---- cache.c ---- */
+
+/* Makes sure the cache is there. 0 or the fault. */
+int cw_sq_cache_need(struct cw_backend *b);
+/* Writes what changed in it. Before commit, and before SQL touches `unused`. */
+int cw_sq_cache_flush(struct cw_backend *b);
+void cw_sq_cache_drop(struct cw_backend *b);
+struct cw_sq_pool *cw_sq_pool_by_id(const struct cw_backend *b, uint64_t id);
+struct cw_sq_pool *cw_sq_pool_by_name(const struct cw_backend *b, const char *name);
+const struct cw_sq_range *cw_sq_range_of(const struct cw_backend *b, struct cw_addr4 a);
+bool cw_sq_excluded(const struct cw_sq_pool *p, struct cw_addr4 a);
+bool cw_sq_reserved(const struct cw_backend *b, struct cw_addr4 a, uint16_t psid);
+struct cw_portset cw_sq_ports(const struct cw_sq_pool *p, uint16_t psid);
+/* The lowest never-used slot of the pool that may be leased to anybody: 1 and *ret, 0 if there is
+ * none. It stays until cw_sq_unused_take() says it is taken, or that a row is there already (then
+ * the run of rows is passed over: 0 or the fault). */
+int cw_sq_unused_peek(
+	struct cw_backend *b, struct cw_sq_pool *p, struct cw_addr4 *ret_addr, uint16_t *ret_psid);
+void cw_sq_unused_take(struct cw_backend *b, struct cw_sq_pool *p);
+int cw_sq_unused_skip(struct cw_backend *b, struct cw_sq_pool *p);
+
+/* ---- acquire.c, lease.c: 0 or a code; look at b->fault ---- */
+
+int cw_sq_acquire(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch);
+int cw_sq_find(struct cw_backend *b, struct cw_op *op);
+int cw_sq_end(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch);
+int cw_sq_confirm(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch);
+int cw_sq_expire(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch);
+int cw_sq_free(struct cw_backend *b, struct cw_op *op);
+int cw_sq_prune(struct cw_backend *b, struct cw_op *op);
+/* QUARANTINED -> FREE for up to limit rows that are due; *ret_count. */
+int cw_sq_free_due(struct cw_backend *b, int64_t now_s, unsigned limit, unsigned *ret_count);
+/* Steps s once for a lease row with its shape filled in: 1, 0, or a code (fault, or
+ * CW_E_STORE_CORRUPT for a row nobody wrote). Resets it unless `more`. */
+int cw_sq_lease_get(struct cw_backend *b, enum cw_sq_statement s, bool more, struct cw_lease *ret);
+/* Is there an outbox row? Sets l->confirmed. */
+int cw_sq_lease_confirmed(struct cw_backend *b, struct cw_lease *l);
+/* The holder's ACTIVE or any lease on an address whose port set he did not name, or at (addr,
+ * psid). client6 NULL: any. 1, 0 or a code. A live one is preferred. */
+int cw_sq_lease_on(struct cw_backend *b, struct cw_addr4 addr, const struct cw_portset *ports,
+	const char *principal, const struct cw_addr6 *client6, struct cw_lease *ret);
+int cw_sq_emit(struct cw_backend *b, struct cw_batch *batch, int what, const struct cw_lease *l);
+
+/* ---- pool.c, user.c ---- */
+
+int cw_sq_pool_op(struct cw_backend *b, struct cw_op *op);
+int cw_sq_user_op(struct cw_backend *b, struct cw_op *op);
+/* Runs fn so that its failure leaves nothing behind; drops the cache. */
+int cw_sq_in_savepoint(
+	struct cw_backend *b, struct cw_op *op, int (*fn)(struct cw_backend *b, struct cw_op *op));
+/* A name of the form [A-Za-z0-9._@-]+ that ends within n octets. */
+bool cw_sq_name_ok(const char *s, size_t n);
+/* NUL within n octets, and not empty. */
+bool cw_sq_text_ok(const char *s, size_t n);
+
+/* ---- read.c, backup.c ---- */
+
+struct cw_sq_reader;
+int cw_sq_reader_open(struct cw_backend *b, struct cw_store_reader **ret);
+sqlite3 *cw_sq_reader_db(struct cw_store_reader *r);
+int cw_sq_backup(struct cw_store_reader *r, const char *to_path);
