@@ -41,10 +41,10 @@ static int read_file(const char *path, char **ret, size_t *ret_n)
 		ssize_t r;
 
 		if (n == room) {
-			char *more = room < MAX_FILE ? cw_realloc(text, room + 16384, 1) : NULL;
+			char *more = cw_realloc(text, room + 16384, 1);
 
 			if (!more)
-				return room < MAX_FILE ? -ENOMEM : -EFBIG;
+				return -ENOMEM;
 			text = more;
 			room += 16384;
 		}
@@ -56,6 +56,8 @@ static int read_file(const char *path, char **ret, size_t *ret_n)
 		if (r == 0)
 			break;
 		n += (size_t) r;
+		if (n > MAX_FILE)
+			return -EFBIG;
 	}
 	*ret = CW_TAKE(text);
 	*ret_n = n;
@@ -448,9 +450,10 @@ const struct cw_conf_section *cw_conf_top(const struct cw_conf *c)
 	return c->sections[0];
 }
 
+/* Repetitions are not shown, also not to the schema's verify(): they may lack even a title. */
 static bool is_kind(const struct cw_conf_section *sec, const char *kind)
 {
-	return sec->kind && strcmp(sec->kind->name, kind) == 0;
+	return sec->kind && !sec->dropped && strcmp(sec->kind->name, kind) == 0;
 }
 
 const struct cw_conf_section *cw_conf_section(const struct cw_conf *c, const char *kind, unsigned i)

@@ -39,7 +39,8 @@ struct cw_conf_schema {
 	const struct cw_conf_opt *opts;              /* ends with name == NULL */
 	/* What one value alone does not show (ranges that overlap): looks at a whole file, also one
 	 * that has other problems, and reports with cw_conf_problem(). Values that failed their own
-	 * check are there as written: pass over what does not parse. May be NULL. */
+	 * check are there as written: pass over what does not parse. Options of a broken form give
+	 * NULL, 0 or an empty list, and repeated sections are left out. May be NULL. */
 	void (*verify)(struct cw_conf *c);
 };
 

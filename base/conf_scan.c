@@ -258,6 +258,10 @@ static struct token next_token(struct scan *s)
 		take_string(s, &t);
 	} else if (is_word_char(*s->pos)) {
 		take_word(s, &t);
+	} else if (starts(s, s->pos, "+=")) { /* libconfuse appends with it */
+		t.type = T_EQUAL;
+		t.n = 2;
+		s->pos += 2;
 	} else {
 		sign = *s->pos ? strchr(signs, *s->pos) : NULL;
 		t.type = sign ? types[sign - signs] : T_OTHER;
@@ -465,6 +469,12 @@ static void scan_assignment(struct scan *s)
 		cw_conf_unknown_option(s->conf, s->section, s->token.p, s->token.n, s->token.line);
 	advance(s);
 	if (s->token.type == T_EQUAL) {
+		if (s->token.n != 1) {
+			cw_conf_problem(s->conf, s->token.line,
+				"\"+=\" after option \"%s\"; write all values in one list after \"=\"",
+				name);
+			item.broken = true;
+		}
 		advance(s);
 		scan_value(s, &item, name);
 	} else if (s->token.type == T_OPEN) {
