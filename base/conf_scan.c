@@ -135,6 +135,8 @@ static void skip_blank(struct scan *s)
 	}
 }
 
+static const char control_problem[] = "a string has a control character; write it as \\xHH";
+
 static void string_problem(struct scan *s, struct token *t, const char *what)
 {
 	if (!s->quiet && !t->broken)
@@ -151,6 +153,8 @@ static const char *check_variable(struct scan *s, struct token *t, const char *p
 	bool has_default;
 
 	for (p = start; p < s->end && *p != '}'; p++) {
+		if ((uint8_t) *p < ' ' && *p != '\n')
+			string_problem(s, t, control_problem);
 		if (*p == '"' || *p == '\n' || *p == '\\') {
 			string_problem(s, t,
 				"\"${\" in a string starts a variable, and its \"}\" is missing; write "
@@ -209,7 +213,7 @@ static void take_string(struct scan *s, struct token *t)
 	t->type = T_STRING;
 	while (p < s->end && *p != quote && *p != '\n') {
 		if ((uint8_t) *p < ' ' && *p != '\t') {
-			string_problem(s, t, "a string has a control character; write it as \\xHH");
+			string_problem(s, t, control_problem);
 			p++;
 		} else if (quote == '\'') {
 			p += *p == '\\' && p + 1 < s->end && (p[1] == '\'' || p[1] == '\\') ? 2 : 1;

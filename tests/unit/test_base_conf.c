@@ -463,6 +463,9 @@ static void odd_octets(void **state)
 	assert_non_null(strstr(told, "x.conf:1: a string has a control character"));
 	assert_non_null(strstr(told, "x.conf:2: "));
 	assert_non_null(strstr(told, "x.conf:3: "));
+	assert_int_equal(parse_n("state-dir = \"${HOME:-a\0b}\"", 26, &c), 1);
+	assert_string_equal(
+		told, "x.conf:1: a string has a control character; write it as \\xHH\n");
 }
 
 /* More problems than anybody reads: the first thousand, and how many more. */
