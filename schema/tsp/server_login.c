@@ -102,7 +102,7 @@ static struct cw_slice next_part(struct cw_slice *s)
 static int raw_plain(struct cw_slice line, uint8_t *to, size_t cap)
 {
 	struct cw_writer w = cw_writer_of(to, cap);
-	struct cw_slice parts[3] = {{NULL, 0}, {NULL, 0}, {NULL, 0}};
+	struct cw_slice parts[3];
 	unsigned count = 0;
 
 	for (;;) {
@@ -110,18 +110,18 @@ static int raw_plain(struct cw_slice line, uint8_t *to, size_t cap)
 
 		if (!part.n)
 			break;
-		parts[0] = parts[1];
-		parts[1] = parts[2];
-		parts[2] = part;
-		count++;
+		if (count == CW_ARRAY_LEN(parts))
+			return CW_E_SYNTAX;
+		parts[count++] = part;
 	}
-	if (count < 2 || count > 3)
+	if (count < 2)
 		return CW_E_SYNTAX;
-	for (unsigned i = 0; i < 3; i++) {
+	if (count == 2) /* no authorization identity */
+		cw_write_u8(&w, 0);
+	for (unsigned i = 0; i < count; i++) {
 		if (i)
 			cw_write_u8(&w, 0);
-		if (parts[i].n)
-			cw_write_bytes(&w, parts[i].p, parts[i].n);
+		cw_write_bytes(&w, parts[i].p, parts[i].n);
 	}
 	return w.bad ? CW_E_SYNTAX : (int) cw_write_len(&w);
 }

@@ -364,12 +364,22 @@ static int64_t due(const struct cw_list *l, uint32_t idle_ms)
 	return cw_container_of(l->next, struct cw_tsp_udp_peer, link)->heard_ms + idle_ms;
 }
 
+/* The one heard longest ago, if that is too long ago. */
+static struct cw_tsp_udp_peer *overdue(struct cw_list *l, uint32_t idle_ms, int64_t now_ms)
+{
+	struct cw_tsp_udp_peer *p = first_of(l);
+
+	return p && p->heard_ms + idle_ms <= now_ms ? p : NULL;
+}
+
 void cw_tsp_udp_tick(struct cw_tsp_udp *u, int64_t now_ms)
 {
-	while (due(&u->half_open, u->conf.half_open_ms) <= now_ms)
-		free_peer(first_of(&u->half_open));
-	while (due(&u->established, u->conf.idle_ms) <= now_ms)
-		free_peer(first_of(&u->established));
+	struct cw_tsp_udp_peer *p;
+
+	while ((p = overdue(&u->half_open, u->conf.half_open_ms, now_ms)))
+		free_peer(p);
+	while ((p = overdue(&u->established, u->conf.idle_ms, now_ms)))
+		free_peer(p);
 }
 
 int64_t cw_tsp_udp_deadline(const struct cw_tsp_udp *u)

@@ -15,7 +15,9 @@ FNR == 1 {
 FNR <= 3 && /SPDX-License-Identifier: BSD-2-Clause/ { licensed = 1 }
 FNR == 4 && !licensed { bad("no SPDX-License-Identifier in the first three lines") }
 /^#pragma once$/ { pragma = 1 }
-FNR == 801 { bad("more than 800 lines") }
+# A table of cases may be longer than code.
+FNR == 801 && FILENAME !~ /^tests\/unit\// { bad("more than 800 lines") }
+FNR == 1201 { bad("more than 1200 lines") }
 
 # In brackets, so that this line passes its own test.
 /(^|[^A-Za-z_])([T]ODO|[F]IXME|[X]XX|[H]ACK)([^A-Za-z_]|$)/ { bad("unfinished work is not left in the tree") }
