@@ -544,7 +544,8 @@ int cw_store_run(struct cw_store *s, struct cw_op *op)
 
 	(void) pthread_mutex_lock(&s->run_lock);
 	me.next = s->runners;
-	s->runners = &me;
+	/* Taken out again before this function returns. */
+	s->runners = &me; /* cppcheck-suppress autoVariables */
 	(void) pthread_mutex_unlock(&s->run_lock);
 	if (!s->started && op->kind == CW_OP_ACQUIRE)
 		op->u.acquire.wait_confirm = false; /* nobody is there to confirm */

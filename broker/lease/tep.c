@@ -22,8 +22,8 @@
 #include "base/mem.h"
 #include "broker/lease/engine_int.h"
 
-#define TURN_BATCHES 8 /* of one call, if the plugin answers at once; then the loop has its turn \
-			*/
+/* Batches of one call, if the plugin answers at once; then the loop has its turn. */
+#define TURN_BATCHES     8
 #define QUICK_TRIES      3 /* of an item that may be tried again, before its client is told no */
 #define RETRY_FIRST_MS   50
 #define RETRY_MAX_MS     30000
