@@ -482,7 +482,7 @@ static void many_problems(void **state)
 	assert_non_null(text);
 	assert_non_null(f);
 	for (unsigned i = 0; i < N; i++)
-		(void) strcpy(text + strlen("zz = 1\n") * i, "zz = 1\n");
+		memcpy(text + 7 * i, "zz = 1\n", 7);
 	assert_int_equal(cw_conf_parse("x.conf", text, strlen(text), &schema, f, &c), N);
 	assert_int_equal(fclose(f), 0);
 	last = strstr(err, "x.conf: and ");
