@@ -468,13 +468,19 @@ bool cw_tsp_server_wants_input(const struct cw_tsp_server *s)
 
 /* ---- time ---- */
 
+/* A request that is worked on or arriving is no idleness. */
+static int64_t idle_at(const struct cw_tsp_server *s)
+{
+	return is_waiting(s) || s->frame_at != CW_TSP_NEVER ? CW_TSP_NEVER : s->idle_at;
+}
+
 void cw_tsp_server_tick(struct cw_tsp_server *s, int64_t now_ms)
 {
 	if (s->verdict_at <= now_ms) {
 		cw_tsp_s_give_verdict(s, now_ms);
 		cw_tsp_s_run(s, now_ms);
 	}
-	if (s->auth_at <= now_ms || (s->idle_at <= now_ms && !is_waiting(s))) {
+	if (s->auth_at <= now_ms || idle_at(s) <= now_ms) {
 		close_session(s, CW_TSP_CLOSE_TIMEOUT);
 	} else if (s->frame_at <= now_ms) {
 		cw_tsp_s_refuse(s, CW_TSP_FORMAT, CW_TSP_CLOSE_TIMEOUT);
@@ -488,8 +494,7 @@ void cw_tsp_server_tick(struct cw_tsp_server *s, int64_t now_ms)
 
 int64_t cw_tsp_server_deadline(const struct cw_tsp_server *s)
 {
-	const int64_t all[] = {s->auth_at, s->frame_at, s->offer_at, s->verdict_at,
-		is_waiting(s) ? CW_TSP_NEVER : s->idle_at};
+	const int64_t all[] = {s->auth_at, s->frame_at, s->offer_at, s->verdict_at, idle_at(s)};
 	int64_t first = CW_TSP_NEVER;
 
 	for (unsigned i = 0; i < CW_ARRAY_LEN(all); i++)

@@ -248,7 +248,7 @@ static struct cw_tsp_udp_peer *new_peer(struct cw_tsp_udp *u, const void *key, s
 	return peer;
 }
 
-/* Opens a session at the peer (new, or after a restart) and hands over its first payload. */
+/* Opens a session at the peer: new, or after a restart. */
 static bool open_session(struct cw_tsp_udp_peer *peer)
 {
 	struct cw_tsp_udp *u = peer->udp;
