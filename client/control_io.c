@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The control socket; see control_io.h. Owns the listening pipe and up to CLIENTS_MAX connections,
+ * each with its own deadline. Thread: the loop's. */
+#include "config.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "base/mem.h"
+#include "client/control_io.h"
+#include "client/print.h"
+
+enum { CLIENTS_MAX = 16, REQUEST_MAX = 128, REQUEST_MS = 5000, ANSWER_MS = 60000 };
+
+struct client {
+	struct cw_list in_control;
+	struct cw_control *control;
+	uv_pipe_t pipe;
+	uv_timer_t timer;
+	uv_write_t write;
+	char request[REQUEST_MAX];
+	size_t n;
+	bool json;
+	bool waiting;
+	bool answered;
+	enum cw_control_command command;
+	unsigned alive;
+	char text[CW_CONTROL_TEXT_MAX];
+};
+
+struct cw_control {
+	struct cw_loop *loop;
+	const struct cw_control_ops *ops;
+	void *arg;
+	char path[108];
+	uv_pipe_t pipe;
+	struct cw_list clients;
+	unsigned n_clients;
+	bool freed;
+	bool closed;
+};
+
+static unsigned controls_alive; /* loop thread only */
+
+unsigned cw_controls_alive(void)
+{
+	return controls_alive;
+}
+
+static void maybe_free(struct cw_control *c)
+{
+	if (!c->freed || !c->closed || c->n_clients)
+		return;
+	controls_alive--;
+	(void) cw_free(c);
+}
+
+static void on_client_closed(uv_handle_t *h)
+{
+	struct client *l = h->data;
+	struct cw_control *c = l->control;
+
+	if (--l->alive)
+		return;
+	cw_list_remove(&l->in_control);
+	c->n_clients--;
+	(void) cw_free(l);
+	maybe_free(c);
+}
+
+static void close_client(struct client *l)
+{
+	if (uv_is_closing((uv_handle_t *) &l->pipe))
+		return;
+	l->waiting = false;
+	uv_close((uv_handle_t *) &l->pipe, on_client_closed);
+	uv_close((uv_handle_t *) &l->timer, on_client_closed);
+}
+
+static void on_client_timeout(uv_timer_t *t)
+{
+	close_client(t->data);
+}
+
+static void on_answered(uv_write_t *req, int status)
+{
+	(void) status;
+	close_client(req->data);
+}
+
+static void send_answer(struct client *l, size_t n)
+{
+	uv_buf_t buf = uv_buf_init(l->text, (unsigned) n);
+
+	l->answered = true;
+	l->waiting = false;
+	l->write.data = l;
+	(void) uv_timer_start(&l->timer, on_client_timeout, REQUEST_MS, 0);
+	if (uv_write(&l->write, (uv_stream_t *) &l->pipe, &buf, 1, on_answered) < 0)
+		close_client(l);
+}
+
+static void answer(struct client *l, int code, const char *text)
+{
+	struct cw_writer w = cw_writer_of(l->text, sizeof l->text);
+
+	cw_write_fmt(&w, "%d\n", code);
+	if (l->json) {
+		cw_write_fmt(
+			&w, "{\"ok\":%s,\"code\":%d,\"text\":", code == 0 ? "true" : "false", code);
+		cw_print_json_str(&w, text);
+		cw_write_str(&w, "}\n");
+	} else {
+		cw_write_fmt(&w, "%s\n", text);
+	}
+	send_answer(l, w.bad ? 0 : cw_write_len(&w));
+}
+
+void cw_control_done(
+	struct cw_control *c, enum cw_control_command command, int code, const char *text)
+{
+	if (!c)
+		return;
+	cw_list_for_each_safe (it, tmp, &c->clients) {
+		struct client *l = cw_container_of(it, struct client, in_control);
+
+		if (l->waiting && l->command == command)
+			answer(l, code, text);
+	}
+}
+
+static void run_status(struct client *l)
+{
+	struct cw_writer w = cw_writer_of(l->text, sizeof l->text);
+
+	cw_write_str(&w, "0\n");
+	l->control->ops->status(l->control->arg, l->json, &w);
+	send_answer(l, w.bad ? 0 : cw_write_len(&w));
+}
+
+static bool command_of(const char *word, enum cw_control_command *ret)
+{
+	static const char *const names[] = {[CW_CONTROL_STATUS] = "status",
+		[CW_CONTROL_RENEW] = "renew",
+		[CW_CONTROL_DOWN] = "down"};
+
+	for (size_t i = 0; i < CW_ARRAY_LEN(names); i++)
+		if (word && strcmp(word, names[i]) == 0) {
+			*ret = (enum cw_control_command) i;
+			return true;
+		}
+	return false;
+}
+
+/* "COMMAND json|text [keep]" */
+static void run_request(struct client *l)
+{
+	char *save = NULL;
+	char *word = strtok_r(l->request, " ", &save);
+	char *format = strtok_r(NULL, " ", &save);
+	char *option = strtok_r(NULL, " ", &save);
+
+	if (!command_of(word, &l->command) || !format || (option && strcmp(option, "keep") != 0)) {
+		answer(l, 2, "not a request");
+		return;
+	}
+	l->json = strcmp(format, "json") == 0;
+	if (l->command == CW_CONTROL_STATUS) {
+		run_status(l);
+		return;
+	}
+	l->waiting = true;
+	(void) uv_timer_start(&l->timer, on_client_timeout, ANSWER_MS, 0);
+	l->control->ops->command(l->control->arg, l->command, option != NULL);
+}
+
+static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
+{
+	struct client *l = h->data;
+
+	(void) suggested;
+	*buf = uv_buf_init(l->request + l->n, (unsigned) (sizeof l->request - 1 - l->n));
+}
+
+static void on_read(uv_stream_t *s, ssize_t n, const uv_buf_t *buf)
+{
+	struct client *l = s->data;
+	char *nl;
+
+	(void) buf;
+	if (n == 0)
+		return;
+	if (n < 0) {
+		close_client(l);
+		return;
+	}
+	if (l->waiting || l->answered)
+		return;
+	l->n += (size_t) n;
+	nl = memchr(l->request, '\n', l->n);
+	if (nl) {
+		*nl = '\0';
+		l->n = 0; /* whatever follows is read and ignored */
+		run_request(l);
+	} else if (l->n == sizeof l->request - 1) {
+		close_client(l);
+	}
+}
+
+/* Root and our own user. */
+static bool may_ask(uv_pipe_t *pipe)
+{
+	struct ucred who;
+	socklen_t n = sizeof who;
+	uv_os_fd_t fd;
+
+	return uv_fileno((uv_handle_t *) pipe, &fd) == 0 &&
+	       getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) == 0 &&
+	       (who.uid == 0 || who.uid == geteuid());
+}
+
+static void on_connection(uv_stream_t *server, int status)
+{
+	struct cw_control *c = server->data;
+	struct client *l;
+
+	if (status < 0)
+		return;
+	/* At the cap it is accepted and closed: nobody else's turn to wait. */
+	l = cw_zalloc(1, sizeof *l);
+	if (!l)
+		return;
+	l->control = c;
+	(void) uv_pipe_init(cw_loop_uv(c->loop), &l->pipe, 0);
+	(void) uv_timer_init(cw_loop_uv(c->loop), &l->timer);
+	l->pipe.data = l->timer.data = l;
+	l->alive = 2;
+	cw_list_append(&c->clients, &l->in_control);
+	c->n_clients++;
+	if (uv_accept(server, (uv_stream_t *) &l->pipe) < 0 || c->n_clients > CLIENTS_MAX ||
+		!may_ask(&l->pipe) ||
+		uv_read_start((uv_stream_t *) &l->pipe, on_alloc, on_read) < 0) {
+		close_client(l);
+		return;
+	}
+	(void) uv_timer_start(&l->timer, on_client_timeout, REQUEST_MS, 0);
+}
+
+static int connect_unix(const char *path)
+{
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	CW_CLEANUP(cw_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int ret;
+
+	if (fd < 0)
+		return -errno;
+	if (strlen(path) >= sizeof to.sun_path)
+		return -ENAMETOOLONG;
+	memcpy(to.sun_path, path, strlen(path) + 1);
+	if (connect(fd, (struct sockaddr *) &to, sizeof to) < 0)
+		return -errno;
+	ret = fd;
+	fd = -1;
+	return ret;
+}
+
+static void on_server_closed(uv_handle_t *h)
+{
+	struct cw_control *c = h->data;
+
+	c->closed = true;
+	maybe_free(c);
+}
+
+static int listen_at(struct cw_control *c)
+{
+	CW_CLEANUP(cw_closep) int other = connect_unix(c->path);
+	mode_t old;
+	int r;
+
+	if (other >= 0)
+		return -EADDRINUSE;
+	if (other == -ECONNREFUSED) /* left over by a killed client */
+		(void) unlink(c->path);
+	other = -1;
+	old = umask(0177);
+	r = uv_pipe_bind(&c->pipe, c->path);
+	(void) umask(old);
+	return r < 0 ? r : uv_listen((uv_stream_t *) &c->pipe, CLIENTS_MAX, on_connection);
+}
+
+int cw_control_new(struct cw_loop *loop, const char *path, const struct cw_control_ops *ops,
+	void *arg, struct cw_control **ret)
+{
+	struct cw_control *c;
+	int r;
+
+	if (strlen(path) >= sizeof c->path)
+		return -ENAMETOOLONG;
+	c = cw_zalloc(1, sizeof *c);
+	if (!c)
+		return -ENOMEM;
+	controls_alive++;
+	c->loop = loop;
+	c->ops = ops;
+	c->arg = arg;
+	cw_list_init(&c->clients);
+	memcpy(c->path, path, strlen(path) + 1);
+	(void) uv_pipe_init(cw_loop_uv(loop), &c->pipe, 0);
+	c->pipe.data = c;
+	r = listen_at(c);
+	if (r < 0) {
+		c->freed = true;
+		uv_close((uv_handle_t *) &c->pipe, on_server_closed);
+		return r;
+	}
+	*ret = c;
+	return 0;
+}
+
+struct cw_control *cw_control_free(struct cw_control *c)
+{
+	if (!c)
+		return NULL;
+	c->freed = true;
+	/* libuv removes the socket's file with the pipe. */
+	uv_close((uv_handle_t *) &c->pipe, on_server_closed);
+	cw_list_for_each_safe (it, tmp, &c->clients) {
+		struct client *l = cw_container_of(it, struct client, in_control);
+
+		if (!l->answered)
+			close_client(l);
+	}
+	return NULL;
+}
+
+/* ---- the other end ---- */
+
+/* Reads to the end; octets, or -errno. */
+static ssize_t read_all(int fd, char *to, size_t cap, unsigned timeout_s)
+{
+	int64_t until = cw_clock_now(&cw_system_clock).mono_us / 1000 + (int64_t) timeout_s * 1000;
+	size_t n = 0;
+
+	for (;;) {
+		struct pollfd p = {.fd = fd, .events = POLLIN};
+		int64_t left = until - cw_clock_now(&cw_system_clock).mono_us / 1000;
+		ssize_t r;
+
+		if (left <= 0 || poll(&p, 1, (int) left) == 0)
+			return -ETIMEDOUT;
+		r = read(fd, to + n, cap - n);
+		if (r < 0 && errno == EINTR)
+			continue;
+		if (r < 0)
+			return -errno;
+		if (r == 0)
+			return (ssize_t) n;
+		n += (size_t) r;
+		if (n == cap)
+			return -EBADMSG;
+	}
+}
+
+int cw_control_ask(const char *path, const char *request, unsigned timeout_s,
+	char text[static CW_CONTROL_TEXT_MAX])
+{
+	CW_CLEANUP(cw_closep) int fd = connect_unix(path);
+	char line[REQUEST_MAX];
+	uint64_t code;
+	ssize_t n;
+	char *nl;
+
+	if (fd < 0)
+		return fd;
+	n = snprintf(line, sizeof line, "%s\n", request);
+	if (n < 0 || (size_t) n >= sizeof line)
+		return -EINVAL;
+	if (send(fd, line, (size_t) n, MSG_NOSIGNAL) != n)
+		return -EPIPE;
+	n = read_all(fd, text, CW_CONTROL_TEXT_MAX - 1, timeout_s);
+	if (n < 0)
+		return (int) n;
+	text[n] = '\0';
+	nl = strchr(text, '\n');
+	if (!nl || cw_parse_u64(text, (size_t) (nl - text), 0, 255, &code) < 0)
+		return n == 0 ? -EPERM : -EBADMSG; /* closed without a word: we may not ask */
+	memmove(text, nl + 1, strlen(nl + 1) + 1);
+	return (int) code;
+}

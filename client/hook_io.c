@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The operator's hook; see hook_io.h. A queue of prepared environments, one child at a time in a
+ * session of its own, so that a child that takes too long is killed with all it started. Thread:
+ * the loop's. */
+#include "config.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <uv.h>
+
+#include "base/err.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "client/hook_io.h"
+
+enum { QUEUE_MAX = 16, ENV_MAX = 20, ENV_OCTETS = 2048 };
+
+struct job {
+	struct cw_list in_queue;
+	char event[16];
+	char *env[ENV_MAX + 1];
+	unsigned n_env;
+	char text[ENV_OCTETS];
+	size_t used;
+};
+
+struct cw_hooks {
+	struct cw_loop *loop;
+	const char *program;
+	uint64_t timeout_ms;
+	void (*drained)(void *arg);
+	void *arg;
+	struct cw_list queue;
+	unsigned n_queue;
+	struct job *running;
+	uv_process_t child;
+	uv_timer_t timer;
+	bool freed;
+	unsigned alive; /* handles */
+};
+
+static void start(struct cw_hooks *h);
+
+static void release(struct cw_hooks *h)
+{
+	if (--h->alive == 0 && h->freed)
+		(void) cw_free(h);
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+	release(handle->data);
+}
+
+static void on_child_closed(uv_handle_t *handle)
+{
+	struct cw_hooks *h = handle->data;
+
+	h->running = cw_free(h->running);
+	if (!h->freed) {
+		if (!cw_list_empty(&h->queue))
+			start(h);
+		else
+			h->drained(h->arg);
+	}
+	release(h);
+}
+
+static void on_exit_status(uv_process_t *child, int64_t status, int signum)
+{
+	struct cw_hooks *h = child->data;
+
+	if (!h->freed)
+		(void) uv_timer_stop(&h->timer);
+	if (status || signum)
+		cw_log(CW_LOG_WARNING,
+			CW_F(CW_F_EVENT("client.hook"), CW_F_STR("op", h->running->event),
+				CW_F_INT("status", status), CW_F_INT("signal", signum)),
+			"the hook failed");
+	uv_close((uv_handle_t *) child, on_child_closed);
+}
+
+static void kill_child(struct cw_hooks *h)
+{
+	if (h->running && uv_is_active((uv_handle_t *) &h->child))
+		(void) kill(-h->child.pid, SIGKILL);
+}
+
+static void on_timeout(uv_timer_t *t)
+{
+	struct cw_hooks *h = t->data;
+
+	cw_log(CW_LOG_WARNING, CW_F(CW_F_EVENT("client.hook"), CW_F_STR("op", h->running->event)),
+		"the hook takes too long and is killed");
+	kill_child(h);
+}
+
+static void start(struct cw_hooks *h)
+{
+	struct job *j = cw_container_of(cw_list_pop(&h->queue), struct job, in_queue);
+	char program[4096];
+	char *args[] = {program, j->event, NULL};
+	uv_stdio_container_t stdio[3] = {{.flags = UV_IGNORE},
+		{.flags = UV_INHERIT_FD, .data.fd = 2}, {.flags = UV_INHERIT_FD, .data.fd = 2}};
+	const uv_process_options_t options = {.exit_cb = on_exit_status,
+		.file = h->program,
+		.args = args,
+		.env = j->env,
+		.cwd = "/",
+		.flags = UV_PROCESS_DETACHED, /* setsid: the group can be killed */
+		.stdio_count = 3,
+		.stdio = stdio};
+	int r;
+
+	h->n_queue--;
+	(void) snprintf(program, sizeof program, "%s", h->program);
+	h->running = j;
+	h->child.data = h;
+	h->alive++;
+	r = uv_spawn(cw_loop_uv(h->loop), &h->child, &options);
+	if (r < 0) {
+		cw_log(CW_LOG_WARNING,
+			CW_F(CW_F_EVENT("client.hook"), CW_F_STR("op", j->event), CW_F_ERR(r)),
+			"the hook cannot be run");
+		uv_close((uv_handle_t *) &h->child, on_child_closed);
+		return;
+	}
+	(void) uv_timer_start(&h->timer, on_timeout, h->timeout_ms, 0);
+}
+
+int cw_hooks_new(struct cw_loop *loop, const char *program, unsigned timeout_s,
+	void (*drained)(void *arg), void *arg, struct cw_hooks **ret)
+{
+	struct cw_hooks *h = cw_zalloc(1, sizeof *h);
+
+	if (!h)
+		return -ENOMEM;
+	h->loop = loop;
+	h->program = program;
+	h->timeout_ms = (uint64_t) timeout_s * 1000;
+	h->drained = drained;
+	h->arg = arg;
+	cw_list_init(&h->queue);
+	(void) uv_timer_init(cw_loop_uv(loop), &h->timer);
+	h->timer.data = h;
+	h->alive = 1;
+	*ret = h;
+	return 0;
+}
+
+struct cw_hooks *cw_hooks_free(struct cw_hooks *h)
+{
+	struct cw_list *l;
+
+	if (!h)
+		return NULL;
+	h->freed = true;
+	while ((l = cw_list_pop(&h->queue)))
+		(void) cw_free(cw_container_of(l, struct job, in_queue));
+	kill_child(h);
+	uv_close((uv_handle_t *) &h->timer, on_timer_closed);
+	return NULL;
+}
+
+bool cw_hooks_busy(const struct cw_hooks *h)
+{
+	return h->running || !cw_list_empty(&h->queue);
+}
+
+static void env(struct job *j, const char *fmt, ...) CW_PRINTF(2, 3);
+static void env(struct job *j, const char *fmt, ...)
+{
+	size_t left = sizeof j->text - j->used;
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(j->text + j->used, left, fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t) n >= left || j->n_env == ENV_MAX)
+		return;
+	j->env[j->n_env++] = j->text + j->used;
+	j->used += (size_t) n + 1;
+}
+
+static void describe(struct job *j, const struct cw_hook_facts *f)
+{
+	const struct cw_keeper_lease *l = f->lease;
+	char a4[CW_ADDR4_STRLEN];
+	char a6[CW_ADDR6_STRLEN];
+	char ports[24];
+	char when[CW_TIME_STRLEN];
+	char broker[CW_BROKER_STRLEN];
+
+	env(j, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	env(j, "CAUSEWAY_EVENT=%s", f->event);
+	env(j, "CAUSEWAY_REASON=%s", f->reason ? f->reason : "");
+	env(j, "CAUSEWAY_DEVICE=%s", f->device);
+	env(j, "CAUSEWAY_KIND=%s", f->kind);
+	env(j, "CAUSEWAY_MTU=%u", f->mtu);
+	env(j, "CAUSEWAY_IPV4=%s", cw_addr4_str(l->tsp.ipv4, a4));
+	env(j, "CAUSEWAY_PORTS=%s",
+		cw_portset_is_whole(l->tsp.ports) ? "" : cw_portset_str(l->tsp.ports, ports));
+	env(j, "CAUSEWAY_IPV6=%s", cw_addr6_str(&l->tsp.client6, a6));
+	env(j, "CAUSEWAY_TEP_IPV4=%s", l->tsp.tep4.v ? cw_addr4_str(l->tsp.tep4, a4) : "");
+	env(j, "CAUSEWAY_TEP_IPV6=%s", cw_addr6_str(&l->tsp.tep6, a6));
+	env(j, "CAUSEWAY_LIFETIME=%u", l->tsp.lifetime_s);
+	env(j, "CAUSEWAY_EXPIRES=%s", cw_time_str(l->expires_wall_s, when));
+	env(j, "CAUSEWAY_BROKER=%s", cw_broker_str(&l->broker, broker));
+}
+
+void cw_hooks_run(struct cw_hooks *h, const struct cw_hook_facts *facts)
+{
+	struct job *j;
+
+	if (!h->program)
+		return;
+	j = h->n_queue < QUEUE_MAX ? cw_zalloc(1, sizeof *j) : NULL;
+	if (!j) {
+		cw_log(CW_LOG_WARNING,
+			CW_F(CW_F_EVENT("client.hook"), CW_F_STR("op", facts->event)),
+			"too many hooks wait, this one is left out");
+		return;
+	}
+	(void) snprintf(j->event, sizeof j->event, "%s", facts->event);
+	describe(j, facts);
+	cw_list_append(&h->queue, &j->in_queue);
+	h->n_queue++;
+	if (!h->running)
+		start(h);
+}

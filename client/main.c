@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* causeway: the command line of the dual-stack host's client. One table of commands, one of flags
+ * (flags.def); the work is in client_io.c. In the background the program runs itself anew with
+ * --foreground in a session of its own, and waits here until that one knows how it went. Thread:
+ * one. */
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/prog.h"
+#include "client/client_io.h"
+#include "client/conf.h"
+#include "client/control_io.h"
+#include "client/exit.h"
+#include "client/secret.h"
+
+#define READY_FD_ENV                                                                 \
+	"CAUSEWAY_READY_FD" /* from the waiting process to the one in the background \
+			     */
+
+enum { OPTIONS_MAX = 256, ASK_TIMEOUT_S = 90, OPTION_BASE = 1000 };
+
+static const struct flag {
+	const char *name;
+	char letter;
+	const char *argument; /* NULL: none */
+	const char *section, *option;
+	const char *commands;
+	const char *help;
+} flags[] = {
+#define CW_FLAG(name_, letter_, argument_, section_, option_, commands_, help_) \
+	{.name = (name_),                                                       \
+		.letter = (letter_),                                            \
+		.argument = (argument_),                                        \
+		.section = (section_),                                          \
+		.option = (option_),                                            \
+		.commands = (commands_),                                        \
+		.help = (help_)},
+#include "client/flags.def"
+#undef CW_FLAG
+};
+
+/* What the command line says. */
+struct line {
+	char **argv;
+	const char *config;
+	struct cw_client_flag options[OPTIONS_MAX];
+	size_t n_options;
+	bool foreground, once, release, print, json, keep, check, help, version;
+};
+
+static int cmd_up(const struct line *l);
+static int cmd_down(const struct line *l);
+static int cmd_status(const struct line *l);
+static int cmd_renew(const struct line *l);
+static int cmd_version(const struct line *l);
+
+static const struct command {
+	const char *name;
+	char letter; /* in flags.def */
+	int (*run)(const struct line *l);
+	const char *help;
+} commands[] = {
+	{"up", 'u', cmd_up, "get a lease, make the tunnel, keep both"},
+	{"down", 'd', cmd_down, "take the tunnel down and give the lease back"},
+	{"status", 's', cmd_status, "show lease, tunnel and counters of the running client"},
+	{"renew", 'r', cmd_renew, "renew the lease now"},
+	{"version", 'v', cmd_version, "print the version"},
+};
+
+/* ---- help ---- */
+
+static void print_flags(char letter, FILE *to)
+{
+	char left[64];
+
+	for (size_t i = 0; i < CW_ARRAY_LEN(flags); i++) {
+		const struct flag *f = &flags[i];
+
+		if (letter && !strchr(f->commands, letter))
+			continue;
+		(void) snprintf(left, sizeof left, "%c%c%s --%s%s%s", f->letter ? '-' : ' ',
+			f->letter ? f->letter : ' ', f->letter ? "," : " ", f->name,
+			f->argument ? " " : "", f->argument ? f->argument : "");
+		(void) fprintf(to, "  %-34s %s\n", left, f->help);
+	}
+}
+
+static int usage(const char *problem)
+{
+	(void) fprintf(stderr, "causeway: %s\nTry 'causeway --help'.\n", problem);
+	return CW_EXIT_USAGE;
+}
+
+static int help(const struct command *c)
+{
+	if (c) {
+		(void) printf("Usage: causeway %s [FLAG]...\n%s.\n\nFlags:\n", c->name, c->help);
+		print_flags(c->letter, stdout);
+		return CW_EXIT_OK;
+	}
+	(void) printf(
+		"Usage: causeway COMMAND [FLAG]...\nLease an IPv4 address from a tunnel broker.\n\nCommands:\n");
+	for (size_t i = 0; i < CW_ARRAY_LEN(commands); i++)
+		(void) printf("  %-10s %s\n", commands[i].name, commands[i].help);
+	(void) printf("\nFlags:\n");
+	print_flags(0, stdout);
+	(void) printf(
+		"\nExit status: 0 done, 1 failure, 2 usage, 3 no address left, 4 login failed,\n"
+		"5 no broker reached, 6 refused, 7 broker busy, 8 not TSP, 9 no client is running.\n"
+		"See causeway(1) and causeway.conf(5).\n");
+	return CW_EXIT_OK;
+}
+
+/* ---- parsing ---- */
+
+static int set_plain(struct line *l, const char *name, const char *value)
+{
+	if (strcmp(name, "config") == 0)
+		l->config = value;
+	else if (strcmp(name, "foreground") == 0)
+		l->foreground = true;
+	else if (strcmp(name, "once") == 0)
+		l->once = true;
+	else if (strcmp(name, "release") == 0)
+		l->release = true;
+	else if (strcmp(name, "keep") == 0)
+		l->keep = true;
+	else if (strcmp(name, "json") == 0)
+		l->json = true;
+	else if (strcmp(name, "check-config") == 0)
+		l->check = true;
+	else if (strcmp(name, "help") == 0)
+		l->help = true;
+	else if (strcmp(name, "version") == 0)
+		l->version = true;
+	else if (strcmp(name, "print") == 0) {
+		l->print = true;
+		l->json = strcmp(value, "json") == 0;
+		return l->json || strcmp(value, "text") == 0 ? 0
+							     : usage("--print takes json or text");
+	}
+	return 0;
+}
+
+static int set_flag(
+	struct line *l, const struct flag *f, const char *value, const struct command *c)
+{
+	char text[160];
+
+	if (c && !strchr(f->commands, c->letter)) {
+		(void) snprintf(
+			text, sizeof text, "--%s does not belong to '%s'", f->name, c->name);
+		return usage(text);
+	}
+	if (!f->option)
+		return set_plain(l, f->name, value);
+	if (l->n_options == OPTIONS_MAX)
+		return usage("too many flags");
+	l->options[l->n_options++] = (struct cw_client_flag){f->section, f->option, value};
+	return 0;
+}
+
+static int parse(struct line *l, int argc, char **argv, const struct command *c)
+{
+	struct option longs[CW_ARRAY_LEN(flags) + 1] = {0};
+	char shorts[2 * CW_ARRAY_LEN(flags) + 2] = "";
+	size_t n = 0;
+	int got;
+	int r = 0;
+
+	for (size_t i = 0; i < CW_ARRAY_LEN(flags); i++) {
+		longs[i] = (struct option){flags[i].name,
+			flags[i].argument ? required_argument : no_argument, NULL,
+			OPTION_BASE + (int) i};
+		if (!flags[i].letter)
+			continue;
+		shorts[n++] = flags[i].letter;
+		if (flags[i].argument)
+			shorts[n++] = ':';
+	}
+	while (r == 0 && (got = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		const struct flag *f = got >= OPTION_BASE ? &flags[got - OPTION_BASE] : NULL;
+
+		if (got == '?')
+			return CW_EXIT_USAGE; /* getopt has said why */
+		for (size_t i = 0; !f && i < CW_ARRAY_LEN(flags); i++)
+			if (flags[i].letter == got)
+				f = &flags[i];
+		if (f)
+			r = set_flag(l, f, optarg, c);
+	}
+	if (r == 0 && optind < argc)
+		r = usage("too many words");
+	return r;
+}
+
+/* ---- up ---- */
+
+/* In the background process: what the waiting one is told, and then farewell to its terminal. */
+static void verdict(void *arg, int code, const char *text)
+{
+	int *fd = arg;
+	int null;
+
+	if (*fd < 0) {
+		if (code)
+			(void) fprintf(stderr, "causeway: %s\n", text);
+		return;
+	}
+	(void) dprintf(*fd, "%d\n%s", code, text);
+	cw_closep(fd);
+	null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	for (int i = 0; null >= 0 && i < 3; i++)
+		(void) dup2(null, i);
+	cw_closep(&null);
+}
+
+/* Runs this program again and waits for its verdict. */
+static int go_to_background(const struct line *l)
+{
+	char ready[32];
+	char foreground[] = "--foreground";
+	CW_CLEANUP(cw_freep) char **argv = NULL;
+	char text[4096];
+	posix_spawnattr_t attr;
+	char *nl;
+	size_t n = 0;
+	ssize_t got;
+	pid_t pid;
+	int fds[2];
+	int status;
+	int r;
+
+	while (l->argv[n])
+		n++;
+	argv = cw_zalloc(n + 2, sizeof *argv);
+	if (!argv || pipe(fds) < 0) {
+		(void) fprintf(stderr, "causeway: cannot start the background process: %s\n",
+			strerror(errno));
+		return CW_EXIT_FAILURE;
+	}
+	memcpy(argv, l->argv, n * sizeof *argv);
+	argv[n] = foreground;
+	(void) fcntl(fds[0], F_SETFD, FD_CLOEXEC);
+	(void) snprintf(ready, sizeof ready, "%d", fds[1]);
+	(void) setenv(READY_FD_ENV, ready, 1);
+	(void) posix_spawnattr_init(&attr);
+	(void) posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID);
+	r = posix_spawn(&pid, "/proc/self/exe", NULL, &attr, argv, environ);
+	(void) posix_spawnattr_destroy(&attr);
+	(void) close(fds[1]);
+	if (r) {
+		(void) fprintf(
+			stderr, "causeway: cannot start the background process: %s\n", strerror(r));
+		return CW_EXIT_FAILURE;
+	}
+	n = 0;
+	while (n < sizeof text - 1 && (got = read(fds[0], text + n, sizeof text - 1 - n)) > 0)
+		n += (size_t) got;
+	text[n] = '\0';
+	(void) close(fds[0]);
+	nl = strchr(text, '\n');
+	if (!nl) {
+		/* It ended before it knew: its exit code tells, and it has said why. */
+		r = waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status)
+									 : CW_EXIT_FAILURE;
+		return r ? r : CW_EXIT_FAILURE;
+	}
+	*nl = '\0';
+	r = (int) strtol(text, NULL, 10);
+	if (r)
+		(void) fprintf(stderr, "causeway: %s\n", nl + 1);
+	else
+		(void) fputs(nl + 1, stdout);
+	return r;
+}
+
+static int read_secret(const struct cw_client_conf *conf, char **ret)
+{
+	bool open_to_others;
+	int r = cw_secret_read(conf->password_file, ret, &open_to_others);
+
+	if (r < 0) {
+		(void) fprintf(stderr, "causeway: the password cannot be read from %s: %s\n",
+			conf->password_file ? conf->password_file : "the credential",
+			cw_strerror(r));
+		return CW_EXIT_FAILURE;
+	}
+	if (open_to_others)
+		cw_log(CW_LOG_WARNING,
+			CW_F(CW_F_EVENT("client.password"), CW_F_STR("path", conf->password_file)),
+			"others can read the password file: chmod 600");
+	return 0;
+}
+
+static void open_log(const struct cw_client_conf *conf, const struct line *l, bool background)
+{
+	bool journal = background && access("/run/systemd/journal/socket", W_OK) == 0;
+	enum cw_log_level level = conf->log_level;
+
+	/* What --once prints is its output; the log only speaks up if something is wrong. */
+	if (l->once && level > CW_LOG_WARNING && level != CW_LOG_DEBUG)
+		level = CW_LOG_WARNING;
+	cw_log_open("causeway", level, journal ? CW_LOG_JOURNAL : CW_LOG_AUTO);
+}
+
+static int run_up(const struct line *l, const struct cw_client_conf *conf)
+{
+	const char *ready = getenv(READY_FD_ENV);
+	int ready_fd = ready ? (int) strtol(ready, NULL, 10) : -1;
+	struct cw_client_opts opts = {.conf = conf,
+		.once = l->once,
+		.release = l->release,
+		.json = l->json,
+		.verdict = verdict,
+		.arg = &ready_fd};
+	char *secret = NULL;
+	int r;
+
+	if (ready_fd >= 0)
+		(void) fcntl(ready_fd, F_SETFD, FD_CLOEXEC);
+	(void) unsetenv(READY_FD_ENV);
+	open_log(conf, l, ready_fd >= 0);
+	r = read_secret(conf, &secret);
+	if (r)
+		return r;
+	opts.password = secret;
+	r = cw_client_run(&opts);
+	(void) cw_secret_free(secret);
+	return r;
+}
+
+static int load(const struct line *l, bool need_broker, struct cw_client_conf *conf)
+{
+	int r = cw_client_conf_load(conf, l->config, l->options, l->n_options, need_broker, stderr);
+
+	return r == 0 ? 0 : CW_EXIT_FAILURE;
+}
+
+static int cmd_up(const struct line *l)
+{
+	struct cw_client_conf conf;
+	int r = load(l, true, &conf);
+
+	if (r == 0 && (l->release || l->print) && !l->once)
+		r = usage("--release and --print go with --once");
+	else if (r == 0 && l->check)
+		(void) printf("the configuration is fine\n");
+	else if (r == 0 && !l->once && !l->foreground)
+		r = go_to_background(l);
+	else if (r == 0)
+		r = run_up(l, &conf);
+	cw_client_conf_free(&conf);
+	return r;
+}
+
+/* ---- the other commands ---- */
+
+static int ask(const struct line *l, const char *command)
+{
+	struct cw_client_conf conf;
+	char text[CW_CONTROL_TEXT_MAX];
+	char request[64];
+	int r = load(l, false, &conf);
+
+	if (r)
+		goto out;
+	(void) snprintf(request, sizeof request, "%s %s%s", command, l->json ? "json" : "text",
+		l->keep ? " keep" : "");
+	r = cw_control_ask(conf.control, request, ASK_TIMEOUT_S, text);
+	if (r >= 0) {
+		(void) fputs(text, r == 0 || l->json ? stdout : stderr);
+	} else if (r == -ENOENT || r == -ECONNREFUSED) {
+		(void) fprintf(stderr, "causeway: no client is running (%s)\n", conf.control);
+		r = CW_EXIT_NOT_RUNNING;
+	} else {
+		(void) fprintf(stderr, "causeway: %s: %s\n", conf.control, cw_strerror(r));
+		r = CW_EXIT_FAILURE;
+	}
+out:
+	cw_client_conf_free(&conf);
+	return r;
+}
+
+static int cmd_down(const struct line *l)
+{
+	return ask(l, "down");
+}
+
+static int cmd_status(const struct line *l)
+{
+	return ask(l, "status");
+}
+
+static int cmd_renew(const struct line *l)
+{
+	return ask(l, "renew");
+}
+
+static int cmd_version(const struct line *l)
+{
+	(void) l;
+	cw_prog_version("causeway");
+	return CW_EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+	struct line l = {.argv = argv};
+	const struct command *c = NULL;
+	int r;
+
+	for (size_t i = 0; argc > 1 && i < CW_ARRAY_LEN(commands); i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			c = &commands[i];
+	r = parse(&l, c ? argc - 1 : argc, c ? argv + 1 : argv, c);
+	if (r)
+		return r;
+	if (l.version)
+		return cmd_version(&l);
+	if (l.help)
+		return help(c);
+	if (!c)
+		return usage(
+			argc > 1 && argv[1][0] != '-' ? "no such command" : "a command is missing");
+	return c->run(&l);
+}
