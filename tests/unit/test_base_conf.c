@@ -42,10 +42,13 @@ static const struct cw_conf_opt opts[] = {
 	{"pool", "range", CW_CONF_LIST, NULL, 0, 0, check_prefix, "Ranges to lend from."},
 	{"pool", "exclude", CW_CONF_LIST, NULL, 0, 0, check_prefix, "Ranges left out."},
 	{"pool", "tep", CW_CONF_STR, NULL, 0, 0, NULL, "The tunnel end point."},
-	{"pool", "lifetime", CW_CONF_INT, "3600", 1, 86400, NULL, "Seconds a lease lives."},
+	{"pool", "lifetime", CW_CONF_INT, "3600", 1, 86400, NULL,
+		"Seconds a lease lives, which is said here at such length that the sample file must break it into "
+		"two lines."},
 	{"pool", "quarantine", CW_CONF_INT, "30", 0, 0, NULL, "Seconds before reuse."},
 	{"pool", "enabled", CW_CONF_BOOL, "true", 0, 0, NULL, "Whether it lends."},
 	{"user", "password", CW_CONF_STR, NULL, 0, 0, check_prefix, "The password."},
+	{"user", "passwords", CW_CONF_LIST, NULL, 0, 0, NULL, "More of them."},
 	{NULL, NULL, CW_CONF_STR, NULL, 0, 0, NULL, NULL},
 };
 
@@ -262,6 +265,12 @@ static void unknown_names(void **state)
 	expect("\npool \"a\" {\n lifetme = 5\n}\n", 1,
 		"x.conf:3: unknown option \"lifetme\" in section \"pool\" of line 2 (\"a\"); did you mean "
 		"\"lifetime\"?\n");
+	expect("user a { passwodrs = x }\n", 1, /* not "password", which is further off */
+		"x.conf:1: unknown option \"passwodrs\" in section \"user\" of line 1 (\"a\"); did you mean "
+		"\"passwords\"?\n");
+	expect("/* two\nlines */\n\nzz = 1\n", 1,
+		"x.conf:4: unknown option \"zz\" outside of any section; known here: \"state-dir\", "
+		"\"threads\"\n");
 	expect("store { realm = x }\n", 1,
 		"x.conf:1: unknown option \"realm\" in section \"store\"; it belongs in section "
 		"\"tsp\"\n");

@@ -2,7 +2,7 @@
 /* The queue between threads: order, limits, waiting, closing, and many producers at once. */
 #include "config.h"
 
-#include <string.h>
+#include <sched.h>
 
 #include "base/clock.h"
 #include "base/queue.h"
@@ -148,27 +148,81 @@ static void many_producers(void **state)
 	cw_queue_done(&q);
 }
 
+enum { ROUNDS = 2000, PATIENCE_MS = 10000 };
+
+struct table {
+	struct cw_queue there, back;
+};
+
+static void *send_back(void *arg)
+{
+	struct table *t = arg;
+	struct cw_qnode *ball;
+
+	while ((ball = cw_queue_wait(&t->there, 1, PATIENCE_MS)) != NULL)
+		(void) cw_queue_put(&t->back, ball, NULL);
+	return NULL;
+}
+
+/* Each put of this game meets a sleeper: a wake-up that is lost costs a whole timeout. */
+static void put_wakes(void **state)
+{
+	struct table t;
+	struct item i;
+	pthread_t other;
+	const int64_t before = cw_clock_now(&cw_system_clock).mono_us;
+
+	(void) state;
+	assert_int_equal(cw_queue_init(&t.there), 0);
+	assert_int_equal(cw_queue_init(&t.back), 0);
+	assert_int_equal(pthread_create(&other, NULL, send_back, &t), 0);
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		(void) cw_queue_put(&t.there, &i.node, NULL);
+		assert_ptr_equal(cw_queue_wait(&t.back, 1, PATIENCE_MS), &i.node);
+		if (cw_clock_now(&cw_system_clock).mono_us - before > PATIENCE_MS * 900)
+			fail_msg("a wake-up was lost in round %u", round);
+	}
+	cw_queue_close(&t.there);
+	assert_int_equal(pthread_join(other, NULL), 0);
+	cw_queue_done(&t.there);
+	cw_queue_done(&t.back);
+}
+
+struct sleepers {
+	struct cw_queue q;
+	unsigned awake; /* atomic: how many are about to wait */
+};
+
 static void *wait_for_close(void *arg)
 {
-	return cw_queue_wait(arg, 1, -1) ? arg : NULL;
+	struct sleepers *s = arg;
+
+	(void) __atomic_add_fetch(&s->awake, 1, __ATOMIC_RELAXED);
+	return cw_queue_wait(&s->q, 1, -1) ? arg : NULL;
 }
 
 static void close_wakes_all(void **state)
 {
-	pthread_t threads[3];
-	struct cw_queue q;
-	void *got;
-
 	(void) state;
-	assert_int_equal(cw_queue_init(&q), 0);
-	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, wait_for_close, &q), 0);
-	cw_queue_close(&q);
-	for (unsigned i = 0; i < 3; i++) {
-		assert_int_equal(pthread_join(threads[i], &got), 0);
-		assert_null(got);
+	for (unsigned round = 0; round < 50; round++) {
+		pthread_t threads[3];
+		struct sleepers s = {.awake = 0};
+		void *got;
+
+		assert_int_equal(cw_queue_init(&s.q), 0);
+		for (unsigned i = 0; i < 3; i++)
+			assert_int_equal(pthread_create(&threads[i], NULL, wait_for_close, &s), 0);
+		while (__atomic_load_n(&s.awake, __ATOMIC_RELAXED) < 3)
+			(void) sched_yield();
+		for (unsigned i = 0; i < 100; i++) /* most rounds find all three asleep */
+			(void) sched_yield();
+		cw_queue_close(&s.q);
+		for (unsigned i = 0; i < 3; i++) {
+			assert_int_equal(pthread_join(threads[i], &got), 0);
+			assert_null(got);
+		}
+		cw_queue_done(&s.q);
 	}
-	cw_queue_done(&q);
 }
 
 int main(void)
@@ -178,6 +232,7 @@ int main(void)
 		cmocka_unit_test(waiting),
 		cmocka_unit_test(closing),
 		cmocka_unit_test(many_producers),
+		cmocka_unit_test(put_wakes),
 		cmocka_unit_test(close_wakes_all),
 	};
 

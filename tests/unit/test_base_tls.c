@@ -372,6 +372,51 @@ static void server_names(void **state)
 	}
 }
 
+/* RFC 6066 3: the client says which name it wants, but never an address. */
+static void server_name_indication(void **state)
+{
+	static const char *const v[] = {"broker.example", "192.0.2.1", "2001:db8::1"};
+
+	(void) state;
+	for (unsigned i = 0; i < CW_ARRAY_LEN(v); i++) {
+		struct cw_tls_config s = plain_server(), c = plain_client();
+		struct pair p;
+		uint8_t hello[2000];
+		size_t n;
+
+		c.server_name = v[i];
+		open_pair(&p, &s, &c);
+		n = cw_tls_output(p.client, hello, sizeof hello);
+		assert_int_equal(memmem(hello, n, v[i], strlen(v[i])) != NULL, i == 0);
+		close_pair(&p);
+	}
+}
+
+/* Without a file of its own a client trusts the system's store: here an empty one, then one with
+ * our CA. */
+static void system_store(void **state)
+{
+	const struct cw_tls_config s = plain_server();
+	const struct cw_tls_config c = {.server_name = "broker.example"};
+
+	(void) state;
+	assert_int_equal(setenv("SSL_CERT_DIR", "/nonexistent", 1), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		struct pair p;
+
+		assert_int_equal(setenv("SSL_CERT_FILE", path(i ? "ca.pem" : "other.pem"), 1), 0);
+		open_pair(&p, &s, &c);
+		run(&p);
+		if (i)
+			check_talk(&p);
+		else
+			assert_int_equal(p.client_r, CW_E_AUTH);
+		close_pair(&p);
+	}
+	(void) unsetenv("SSL_CERT_FILE");
+	(void) unsetenv("SSL_CERT_DIR");
+}
+
 static void bad_server_certificates(void **state)
 {
 	static const struct {
@@ -650,6 +695,8 @@ int main(void)
 		cmocka_unit_test(octet_by_octet),
 		cmocka_unit_test(large),
 		cmocka_unit_test(server_names),
+		cmocka_unit_test(server_name_indication),
+		cmocka_unit_test(system_store),
 		cmocka_unit_test(bad_server_certificates),
 		cmocka_unit_test(client_certificates),
 		cmocka_unit_test(garbage),
