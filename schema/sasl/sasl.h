@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* SASL (RFC 4422) for service "tsp", server side, through Cyrus libsasl2: no security layer,
  * success data (the last server message comes with the verdict), verifiers instead of passwords.
- * ANONYMOUS and EXTERNAL need no library and are decided here.
  *
  * Threads: cw_sasl_server_init() once, before threads. A session is used by one thread at a time,
  * but may move: start and step block (the lookup, PBKDF2 for PLAIN) and are meant for a pool
  * thread; ANONYMOUS and EXTERNAL never block and may be started on the loop. The lookup runs on the
- * thread of start or step. */
+ * thread of start or step. EXTERNAL says who the certificate names; whether that is a user of ours
+ * is the owner's to look up. */
 #pragma once
 
 #include <stdbool.h>
