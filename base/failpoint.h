@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Places where a test makes the program fail, wait or die: `CW_FAILPOINT(GRANT_AFTER_COMMIT)`. Only
  *configure's
- * --enable-failpoints compiles them in; otherwise the macro is the constant 0. The environment says
+ * --enable-failpoints compiles them in; otherwise it is 0. The environment says
  *which one acts:
  *
  *	CW_FAILPOINT="grant.after-commit=kill"		SIGKILL at the first visit
@@ -32,5 +32,10 @@ unsigned cw_failpoint_list(FILE *to);
 #ifdef CW_FAILPOINTS
 #define CW_FAILPOINT(id) cw_failpoint_visit(CW_FP_##id)
 #else
-#define CW_FAILPOINT(id) 0
+static inline int cw_failpoint_none(enum cw_failpoint at)
+{
+	(void) at;
+	return 0;
+}
+#define CW_FAILPOINT(id) cw_failpoint_none(CW_FP_##id)
 #endif

@@ -21,7 +21,7 @@
 #define TEPS_AT_ONCE  16
 #define POOLS_AT_ONCE 16
 #define PARK_TRIES    3
-#define PARK_MS       1000
+#define PARK_MS       500
 
 /* ---- time
  * ---------------------------------------------------------------------------------------- */
@@ -221,9 +221,7 @@ static const char *transition_of(struct cw_engine *e, const struct cw_outbox_ent
 	case CW_END_REJECT:
 		e->stats.rejections++;
 		return "lease.reject";
-	case CW_END_MOVE:
-		e->stats.moves++;
-		return "lease.move";
+	case CW_END_MOVE: /* has no entry, see acquired() */
 	case CW_END_NONE:
 		break;
 	}
@@ -264,6 +262,8 @@ static void entry_arrived(struct cw_engine *e, const struct cw_outbox_entry *ent
 	struct cw_engine_tep *t = cw_map_get_u64(e->tep_by_id, entry->lease.tep_id);
 
 	log_transition(e, entry);
+	if (e->conf.transition)
+		e->conf.transition(e->conf.arg, (int) entry->what, &entry->lease);
 	if (entry->what == CW_OUTBOX_REMOVE)
 		tell_subscribers(e, &entry->lease);
 	else
@@ -364,6 +364,26 @@ static void count_failure(struct cw_engine *e, int result)
 	}
 }
 
+/* A move ends a tenure without an outbox entry of its own: the new binding replaces the old one. */
+static void acquired(struct cw_engine *e, const struct cw_op_acquire *a)
+{
+	struct cw_lease old = a->lease;
+
+	(void) CW_FAILPOINT(ANSWER_BEFORE_SEND);
+	if (a->how != CW_ACQ_MOVED)
+		return;
+	old.id = a->old_lease;
+	old.state = CW_LEASE_ENDING;
+	old.reason = CW_END_MOVE;
+	e->stats.moves++;
+	cw_log(CW_LOG_INFO,
+		CW_F(CW_F_EVENT("lease.move"), CW_F_STR("principal", old.principal),
+			CW_F_UINT("lease", old.id), CW_F_UINT("to_lease", a->lease.id),
+			CW_F_ADDR4("addr4", old.addr), CW_F_ADDR6("addr6", &a->lease.client6)),
+		"lease taken along to another IPv6 address");
+	tell_subscribers(e, &old);
+}
+
 static void req_finished(struct cw_engine_req *req)
 {
 	struct cw_engine *e = req->engine;
@@ -378,28 +398,33 @@ static void req_finished(struct cw_engine_req *req)
 	if (req->op.result < 0)
 		count_failure(e, req->op.result);
 	else if (req->op.kind == CW_OP_ACQUIRE)
-		(void) CW_FAILPOINT(ANSWER_BEFORE_SEND);
+		acquired(e, &req->op.u.acquire);
 	req->done(req);
+}
+
+static void park_arm(struct cw_engine *e)
+{
+	if (!e->park_armed && !cw_list_empty(&e->parked))
+		cw_timer_start(e->park_timer, PARK_MS);
+	e->park_armed = !cw_list_empty(&e->parked);
 }
 
 void cw_engine_park(struct cw_engine *e, struct cw_engine_req *req)
 {
 	req->tries++;
-	req->parked_ms = cw_clock_now(e->clock).mono_us / 1000;
+	req->epoch = e->park_epoch;
 	cw_list_append(&e->parked, &req->in_parked);
 	e->stats.parked++;
-	cw_timer_start(e->park_timer, PARK_MS);
+	park_arm(e);
 	cw_sweep_look(e);
 }
 
 void cw_engine_unpark(struct cw_engine *e, bool all)
 {
-	int64_t now_ms = cw_clock_now(e->clock).mono_us / 1000;
-
 	cw_list_for_each_safe (it, tmp, &e->parked) {
 		struct cw_engine_req *req = cw_container_of(it, struct cw_engine_req, in_parked);
 
-		if (!all && now_ms - req->parked_ms < PARK_MS)
+		if (!all && req->epoch == e->park_epoch)
 			continue;
 		if (!all)
 			req->tries = PARK_TRIES; /* waited long enough: the next answer stands */
@@ -407,13 +432,17 @@ void cw_engine_unpark(struct cw_engine *e, bool all)
 		e->stats.parked--;
 		cw_engine_resubmit(e, req);
 	}
-	if (!cw_list_empty(&e->parked))
-		cw_timer_start(e->park_timer, PARK_MS);
 }
 
+/* Twice within a request's stay at most: it waits between one and two periods. */
 static void on_park_timer(void *arg)
 {
-	cw_engine_unpark(arg, false);
+	struct cw_engine *e = arg;
+
+	e->park_armed = false;
+	cw_engine_unpark(e, false);
+	e->park_epoch++;
+	park_arm(e);
 }
 
 static void on_op_done(struct cw_op *op)
@@ -520,6 +549,8 @@ size_t cw_engine_outstanding(const struct cw_engine *e)
 void cw_engine_poke(struct cw_engine *e)
 {
 	cw_sweep_look(e);
+	for (unsigned i = 0; i < e->n_teps && !e->stopping; i++)
+		cw_tep_poke(e->teps[i]);
 }
 
 void cw_engine_resync(struct cw_engine *e)

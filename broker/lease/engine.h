@@ -34,6 +34,9 @@ struct cw_engine_config {
 	void (*ready)(void *arg);
 	/* As the store's hook of that name, on the loop thread. */
 	void (*health)(void *arg, int result);
+	/* Every transition of a lease (CW_OUTBOX_*), and each live lease once, as CW_OUTBOX_APPLY,
+	 * before ready. May be NULL. */
+	void (*transition)(void *arg, int what, const struct cw_lease *lease);
 	void *arg;
 };
 
@@ -47,8 +50,7 @@ struct cw_engine_req {
 	struct cw_engine *engine;
 	struct cw_loop_task task;
 	struct cw_list in_parked;
-	int64_t parked_ms;
-	uint8_t tries;
+	uint8_t tries, epoch;
 };
 
 /* Who wants to know that a lease ended. Embed it; `ended` runs on the loop thread, once, after the
@@ -100,7 +102,8 @@ bool cw_engine_is_tep6(const struct cw_engine *e, const struct cw_addr6 *a);
 /* At least one TEP takes new bindings. */
 bool cw_engine_can_grant(const struct cw_engine *e);
 void cw_engine_stats(const struct cw_engine *e, struct cw_engine_stats *ret);
-/* Looks at the clock again now: after a resume, and in tests that moved theirs. */
+/* Looks at the clock again now, and asks TEPs that are down: after a resume, and in tests that
+ * moved their clock. */
 void cw_engine_poke(struct cw_engine *e);
 /* Compares all TEPs with the store again. */
 void cw_engine_resync(struct cw_engine *e);

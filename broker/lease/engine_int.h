@@ -192,8 +192,10 @@ struct cw_engine {
 	struct cw_heartbeat beat;
 	struct cw_list parked;        /* acquires that wait for a sweep */
 	struct cw_list confirm_retry; /* struct cw_confirm_op */
-	size_t outstanding;           /* operations in the store */
-	size_t removals_out;          /* of those, confirmations of removals */
+	bool park_armed;
+	uint8_t park_epoch;
+	size_t outstanding;  /* operations in the store */
+	size_t removals_out; /* of those, confirmations of removals */
 	struct cw_engine_stats stats;
 };
 
@@ -221,6 +223,7 @@ void cw_tep_submit(struct cw_engine_tep *t, const struct cw_outbox_entry *entry)
 void cw_tep_dispatch(struct cw_engine_tep *t);
 void cw_tep_down(struct cw_engine_tep *t, int why);
 void cw_tep_up(struct cw_engine_tep *t);
+void cw_tep_poke(struct cw_engine_tep *t); /* what waits for a timer is looked at now */
 /* Adds to the batch being made. false: no room, or that key is in it already. */
 bool cw_tep_add(struct cw_engine_tep *t, const struct cw_work *w);
 void cw_tep_confirm(struct cw_engine *e, const struct cw_confirm *items, size_t n, bool removals);

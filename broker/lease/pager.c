@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -44,6 +45,7 @@ static void *thread_main(void *arg)
 int cw_pager_new(struct cw_loop *loop, struct cw_store *store, struct cw_pager **ret)
 {
 	struct cw_pager *p = cw_zalloc(1, sizeof *p);
+	sigset_t all, old;
 	int r;
 
 	if (!p)
@@ -57,7 +59,10 @@ int cw_pager_new(struct cw_loop *loop, struct cw_store *store, struct cw_pager *
 	r = cw_store_reader_open(store, &p->reader);
 	if (r < 0)
 		goto fail;
+	(void) sigfillset(&all);
+	(void) pthread_sigmask(SIG_BLOCK, &all, &old); /* signals are the loop's */
 	r = -pthread_create(&p->thread, NULL, thread_main, p);
+	(void) pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (r < 0)
 		goto fail;
 	p->running = true;

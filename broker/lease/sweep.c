@@ -124,9 +124,10 @@ static void sweep_done(struct cw_loop_task *task)
 			s->due_s =
 				now_s + RETRY_S; /* the store does not see it as due: never spin */
 	}
-	if (kind == CW_SWEEP_FREE && s->base.op.result == 0 && r->count)
-		cw_engine_unpark(e, true);
 	cw_sweep_look(e);
+	/* There is room, or no hope of any. */
+	if ((kind == CW_SWEEP_FREE && s->base.op.result == 0 && r->count) || !cw_sweep_may_free(e))
+		cw_engine_unpark(e, true);
 }
 
 void cw_sweep_expiry_at(struct cw_engine *e, int64_t due_s)

@@ -321,6 +321,9 @@ static int merge_one(struct cw_sync *s)
 		if (!(want ? put_wanted(s, want, row) : put_stale(s, row)))
 			return 0;
 	}
+	if (want && !s->tep->settled && want->state == CW_LEASE_ACTIVE &&
+		s->tep->engine->conf.transition)
+		s->tep->engine->conf.transition(s->tep->engine->conf.arg, CW_OUTBOX_APPLY, want);
 	if (want)
 		s->page[s->current].pos++;
 	if (row)

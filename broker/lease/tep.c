@@ -272,10 +272,10 @@ static void batch_results(struct cw_tep_batch *b, const int *items)
 				(struct cw_confirm){w->lease, w->generation, ok ? 0 : CW_E_TEP};
 		if (!ok)
 			item_failed(t, w, items[i]);
-		else if (w->sync)
-			t->sync ? (void) (w->what == CW_OUTBOX_REMOVE ? t->sync->removed++
-								      : t->sync->applied++)
-				: (void) 0;
+		else if (w->sync && t->sync && w->what == CW_OUTBOX_REMOVE)
+			t->sync->removed++;
+		else if (w->sync && t->sync)
+			t->sync->applied++;
 	}
 	(void) CW_FAILPOINT(RECONCILE_PAGE);
 	cw_tep_confirm(e, confirm, n, b->removes);
@@ -301,6 +301,31 @@ static void refuse(struct cw_engine_tep *t, const struct cw_work *w, size_t n, b
 	(void) cw_free(confirm);
 }
 
+/* The batch as a whole failed: what was done all the same is noted, clients that wait hear the rest
+ * now. */
+static void batch_failed(struct cw_tep_batch *b, const int *items, size_t n)
+{
+	size_t done = 0;
+
+	/* Answered items to the front, in place. */
+	for (size_t i = 0; i < b->n && n == b->n; i++) {
+		if (items[i] != 0)
+			continue;
+		struct cw_work w = b->item[i];
+
+		b->item[i] = b->item[done];
+		b->item[done++] = w;
+	}
+	for (size_t i = 0; i < done; i++) {
+		const struct cw_confirm yes = {b->item[i].lease, b->item[i].generation, 0};
+
+		if (b->item[i].confirm)
+			cw_tep_confirm(b->tep->engine, &yes, 1, b->removes);
+	}
+	refuse(b->tep, b->item + done, b->n - done, true);
+	b->n = 0;
+}
+
 static void on_results(
 	void *arg, int result, const int *items, const struct cw_dp_counters *counters, size_t n)
 {
@@ -313,9 +338,14 @@ static void on_results(
 		b->n = 0;
 		return;
 	}
-	if (result < 0 || n != b->n) {
-		refuse(t, b->item, b->n, true);
+	if (result == -ENOMEM && n == 0) { /* of ours: nothing was sent */
+		for (size_t i = 0; i < b->n; i++)
+			retry_later(t, &b->item[i]);
 		b->n = 0;
+		return;
+	}
+	if ((result < 0 && result != -EAGAIN) || n != b->n) {
+		batch_failed(b, items, n);
 		cw_tep_down(t, result < 0 ? result : CW_E_TEP);
 		return;
 	}
@@ -584,6 +614,15 @@ static void on_wake_timer(void *arg)
 		return;
 	}
 	cw_sync_start(t);
+}
+
+void cw_tep_poke(struct cw_engine_tep *t)
+{
+	on_retry_timer(t);
+	if (t->refresh_armed)
+		on_refresh_timer(t);
+	if (t->state == CW_TEP_DOWN)
+		on_wake_timer(t);
 }
 
 int cw_tep_open(struct cw_engine_tep *t, char *why, size_t why_n)

@@ -75,8 +75,8 @@ function quoted(path,	to) {
 function system_header(path) {
 	if (room == "tests")
 		return
-	if (path ~ /^uv(\.h$|\/)/ && FILENAME !~ /^base\/loop[^\/]*$/ && file !~ /_io\.c$/ && file != "main.c")
-		bad("<" path "> belongs to base/loop*, *_io.c and main.c")
+	if (path ~ /^uv(\.h$|\/)/ && FILENAME !~ /^base\/loop[^\/]*$/ && file !~ /_io\.[ch]$/ && file != "main.c")
+		bad("<" path "> belongs to base/loop*, *_io.[ch] and main.c")
 	if (path ~ /^(sqlite3|sqlite3ext|libpq-fe|libpq\/.*)(\.h)?$/ && room != "db")
 		bad("<" path ">: only db/ knows SQL")
 	if (path ~ /^(linux\/(netlink|rtnetlink|genetlink|if_link|if_addr|if_tun|if_tunnel|ip6_tunnel|bpf|bpf_common|filter|fib_rules|lwtunnel|nexthop|neighbour)\.h|linux\/netfilter.*|libmnl\/.*|libnftnl\/.*|bpf\/.*|xdp\/.*)$/ &&

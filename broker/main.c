@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* causewayd: command line, start, signals, end. The order at start: configuration, store (migrated,
+ * quick-checked), the file's sections into the database, engine (time line, TEPs, comparison), then
+ * listeners, READY. At the end the other way round: no new connections, answers that are due, TEPs,
+ * store. */
+#include "config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <uv.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/failpoint.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/mem.h"
+#include "base/prog.h"
+#include "broker/access/tsp/access.h"
+#include "broker/access/tsp/io.h"
+#include "broker/auth/auth.h"
+#include "broker/checkdb.h"
+#include "broker/lease/engine.h"
+#include "broker/seed.h"
+#include "broker/settings.h"
+#include "broker/statsline.h"
+#include "dataplane/host/host.h"
+#include "schema/sasl/sasl.h"
+
+#define STOP_MS      4000 /* for answers that are due; the unit's limit is larger */
+#define DRAIN_ROUNDS 4000
+#define WHY_MAX      512
+
+struct daemon {
+	const char *config_path;
+	struct cw_config *conf;
+	struct cw_loop *loop;
+	struct cw_store *store;
+	struct cw_engine *engine;
+	struct cw_auth *auth;
+	struct cw_tsp_access *tsp;
+	struct cw_tsp_io *tsp_io;
+	struct cw_timer *watchdog, *stop_timer;
+	uint64_t watchdog_ms;
+	int64_t started_us;
+	bool stopping;
+	int exit_code;
+};
+
+/* ---- end
+ * ------------------------------------------------------------------------------------------ */
+
+static void on_io_stopped(void *arg)
+{
+	struct daemon *d = arg;
+
+	cw_loop_stop(d->loop);
+}
+
+static void on_stop_timer(void *arg)
+{
+	struct daemon *d = arg;
+
+	cw_log(CW_LOG_WARNING,
+		CW_F(CW_F_EVENT("stop.late"), CW_F_UINT("connections", cw_tsp_io_count(d->tsp_io))),
+		"some answers are still due: these connections are cut");
+	cw_tsp_io_abort(d->tsp_io);
+}
+
+static void begin_stop(struct daemon *d, int exit_code)
+{
+	if (d->stopping)
+		return;
+	d->stopping = true;
+	d->exit_code = exit_code;
+	cw_prog_notify("STOPPING=1");
+	cw_log(CW_LOG_NOTICE, CW_F(CW_F_EVENT("stop")), "stopping");
+	if (!d->tsp_io) {
+		cw_loop_stop(d->loop);
+		return;
+	}
+	d->tsp->stopping = true;
+	if (cw_timer_new(d->loop, on_stop_timer, d, &d->stop_timer) == 0)
+		cw_timer_start(d->stop_timer, STOP_MS);
+	cw_tsp_io_stop(d->tsp_io, on_io_stopped, d);
+}
+
+static void on_health(void *arg, int result)
+{
+	struct daemon *d = arg;
+
+	if (result == 0) {
+		cw_log(CW_LOG_NOTICE, CW_F(CW_F_EVENT("store.ok")),
+			"the lease store has room again");
+	} else if (result == CW_E_STORE_FULL) {
+		cw_log(CW_LOG_ERR,
+			CW_F(CW_F_EVENT("store.full"), CW_F_STR("path", d->conf->store_path)),
+			"no space on the lease store's disk: nothing is granted, what is held goes on");
+	} else {
+		/* What an acknowledgement would promise cannot be promised any more: read the disk
+		 * again. */
+		cw_log(CW_LOG_ERR,
+			CW_F(CW_F_EVENT("store.broken"), CW_F_STR("path", d->conf->store_path),
+				CW_F_ERR(result)),
+			"the lease store cannot vouch for its disk: ending, to be started again");
+		begin_stop(d, CW_EXIT_FAILURE);
+	}
+}
+
+/* What is outstanding ends by itself; a few turns of the loop are needed to hear of it. */
+static void drain(struct daemon *d)
+{
+	for (unsigned i = 0; i < DRAIN_ROUNDS; i++) {
+		if (cw_engine_outstanding(d->engine) == 0 && cw_auth_running(d->auth) == 0 &&
+			(!d->tsp_io || cw_tsp_io_count(d->tsp_io) == 0))
+			return;
+		(void) uv_run(cw_loop_uv(d->loop), UV_RUN_ONCE);
+	}
+}
+
+static void take_down(struct daemon *d)
+{
+	if (d->tsp_io && !d->stopping) {
+		d->stopping = true;
+		cw_tsp_io_stop(d->tsp_io, on_io_stopped, d);
+		cw_tsp_io_abort(d->tsp_io);
+	}
+	d->watchdog = cw_timer_free(d->watchdog);
+	d->stop_timer = cw_timer_free(d->stop_timer);
+	/* Offers of the last connections are given back before the store closes. */
+	if (d->engine)
+		cw_engine_stop(d->engine);
+	d->store = cw_store_close(d->store);
+	if (d->engine)
+		drain(d);
+	d->tsp_io = cw_tsp_io_free(d->tsp_io);
+	d->tsp = cw_tsp_access_free(d->tsp);
+	d->auth = cw_auth_free(d->auth);
+	d->engine = cw_engine_free(d->engine);
+	if (cw_loop_free(d->loop) < 0)
+		cw_log(CW_LOG_WARNING, CW_F(CW_F_EVENT("stop.leak")),
+			"a handle was still open at the end");
+	cw_sasl_server_done();
+	d->conf = cw_config_free(d->conf);
+}
+
+/* ---- ready
+ * ---------------------------------------------------------------------------------------- */
+
+static void on_watchdog(void *arg)
+{
+	struct daemon *d = arg;
+
+	cw_prog_notify("WATCHDOG=1");
+	cw_timer_start(d->watchdog, d->watchdog_ms);
+}
+
+static void start_watchdog(struct daemon *d)
+{
+	const char *text =
+		getenv("WATCHDOG_USEC"); /* NOLINT(concurrency-mt-unsafe): nobody sets it */
+	unsigned long long us = text ? strtoull(text, NULL, 10) : 0;
+
+	if (us < 2000 || cw_timer_new(d->loop, on_watchdog, d, &d->watchdog) < 0)
+		return;
+	d->watchdog_ms = us / 2000;
+	cw_timer_start(d->watchdog, d->watchdog_ms);
+}
+
+static void say_ready(struct daemon *d)
+{
+	static const char *const kinds[] = {"tsp", "tsp-udp", "tsps"};
+	char text[CW_ARRAY_LEN(kinds)][1024];
+	struct cw_field fields[CW_ARRAY_LEN(kinds) + 3] = {CW_F_EVENT("ready")};
+	unsigned n = 1;
+
+	for (unsigned i = 0; i < CW_ARRAY_LEN(kinds); i++)
+		if (cw_tsp_io_bound(d->tsp_io, kinds[i], text[i], sizeof text[i])[0])
+			fields[n++] = (struct cw_field) CW_F_STR(kinds[i], text[i]);
+	fields[n] = (struct cw_field) CW_F_INT(
+		"dur_us", cw_clock_now(&cw_system_clock).mono_us - d->started_us);
+	cw_log(CW_LOG_NOTICE, fields, "ready");
+	cw_prog_notify("READY=1");
+}
+
+static void on_engine_ready(void *arg)
+{
+	struct daemon *d = arg;
+	char why[WHY_MAX] = "out of memory";
+	int r;
+
+	if (d->stopping)
+		return;
+	r = cw_tsp_io_new(d->tsp, d->conf, cw_prog_raise_nofile(), why, sizeof why, &d->tsp_io);
+	if (r < 0) {
+		cw_log(CW_LOG_ERR, CW_F(CW_F_EVENT("start.fail"), CW_F_ERR(r)), why);
+		begin_stop(d, CW_EXIT_FAILURE);
+		return;
+	}
+	say_ready(d);
+	start_watchdog(d);
+}
+
+static void on_transition(void *arg, int what, const struct cw_lease *lease)
+{
+	struct daemon *d = arg;
+
+	cw_tsp_access_transition(d->tsp, what, lease);
+}
+
+/* ---- signals
+ * -------------------------------------------------------------------------------------- */
+
+static void on_terminate(void *arg, int signum)
+{
+	struct daemon *d = arg;
+
+	(void) signum;
+	if (d->stopping && d->tsp_io)
+		cw_tsp_io_abort(d->tsp_io); /* asked twice */
+	begin_stop(d, CW_EXIT_OK);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool needs_restart(const struct cw_config *a, const struct cw_config *b)
+{
+	return !same_text(a->state_dir, b->state_dir) || !same_text(a->store_path, b->store_path) ||
+	       !same_text(a->plugin_dir, b->plugin_dir) || !same_text(a->realm, b->realm) ||
+	       a->n_listen != b->n_listen ||
+	       memcmp(a->listen, b->listen, a->n_listen * sizeof *a->listen) != 0 ||
+	       a->tls != b->tls || a->udp != b->udp || a->store_batch != b->store_batch ||
+	       a->store_cache_kib != b->store_cache_kib || a->n_teps != b->n_teps ||
+	       a->n_pools != b->n_pools || a->n_users != b->n_users;
+}
+
+static void on_reload(void *arg, int signum)
+{
+	struct daemon *d = arg;
+	struct cw_config *fresh;
+	char why[WHY_MAX] = "out of memory";
+	int r;
+
+	(void) signum;
+	if (d->stopping || !d->tsp_io)
+		return;
+	cw_prog_notify("RELOADING=1");
+	r = cw_config_load(d->config_path, stderr, &fresh);
+	if (r != 0) {
+		cw_log(CW_LOG_ERR,
+			CW_F(CW_F_EVENT("reload.fail"), CW_F_STR("path", d->config_path)),
+			"the configuration has problems: the old one stays");
+		cw_prog_notify("READY=1");
+		return;
+	}
+	cw_config_forget(fresh);
+	r = cw_tsp_io_reload(d->tsp_io, fresh, why, sizeof why);
+	if (r == 0)
+		r = cw_tsp_access_reload(d->tsp, fresh);
+	if (r < 0) {
+		cw_log(CW_LOG_ERR, CW_F(CW_F_EVENT("reload.fail"), CW_F_ERR(r)), why);
+		(void) cw_config_free(fresh);
+	} else {
+		cw_log_open("causewayd", fresh->log_level, fresh->log_format);
+		cw_log(CW_LOG_NOTICE, CW_F(CW_F_EVENT("reload")),
+			needs_restart(d->conf, fresh)
+				? "configuration read again: listeners, store, tunnel end points, pools and users need a restart"
+				: "configuration read again");
+		(void) cw_config_free(d->conf);
+		d->conf = fresh;
+	}
+	cw_prog_notify("READY=1");
+}
+
+static void on_dump(void *arg, int signum)
+{
+	struct daemon *d = arg;
+
+	(void) signum;
+	if (!d->stopping)
+		cw_stats_log(d->engine, d->tsp, d->store);
+}
+
+/* ---- start
+ * ---------------------------------------------------------------------------------------- */
+
+static int fail(const char *what, int r, const char *why)
+{
+	cw_log(CW_LOG_ERR, CW_F(CW_F_EVENT("start.fail"), CW_F_STR("what", what), CW_F_ERR(r)),
+		why[0] ? why : cw_strerror(r));
+	return CW_EXIT_FAILURE;
+}
+
+static int make_state_dir(const char *path)
+{
+	if (mkdir(path, 0700) == 0 || errno == EEXIST)
+		return 0;
+	return -errno;
+}
+
+static int open_store(struct daemon *d, char *why, size_t why_n)
+{
+	const struct cw_store_config sc = {
+		.backend = d->conf->store_backend,
+		.path = d->conf->store_path,
+		.batch_max = d->conf->store_batch,
+		.cache_kib = d->conf->store_cache_kib,
+	};
+	int r = make_state_dir(d->conf->state_dir);
+
+	if (r < 0) {
+		(void) snprintf(
+			why, why_n, "%s cannot be made: %s", d->conf->state_dir, cw_strerror(r));
+		return r;
+	}
+	return cw_store_open(&sc, why, why_n, &d->store);
+}
+
+static int bring_up(struct daemon *d)
+{
+	const struct cw_sasl_server_conf sasl = {
+		.realm = d->conf->realm ? d->conf->realm : "causeway"};
+	struct cw_engine_config ec;
+	char why[WHY_MAX] = "";
+	int r = cw_loop_new(&cw_system_clock, &d->loop);
+
+	if (r == 0)
+		r = cw_loop_on_signal(d->loop, SIGTERM, on_terminate, d);
+	if (r == 0)
+		r = cw_loop_on_signal(d->loop, SIGINT, on_terminate, d);
+	if (r == 0)
+		r = cw_loop_on_signal(d->loop, SIGHUP, on_reload, d);
+	if (r == 0)
+		r = cw_loop_on_signal(d->loop, SIGUSR1, on_dump, d);
+	if (r < 0)
+		return fail("loop", r, why);
+	cw_tsp_init();
+	r = cw_sasl_server_init(&sasl);
+	if (r < 0)
+		return fail("sasl", r, why);
+	r = open_store(d, why, sizeof why);
+	if (r < 0)
+		return fail("store", r, why);
+	r = cw_seed(d->store, d->conf, cw_clock_now(&cw_system_clock).wall_s, why, sizeof why);
+	cw_config_forget(d->conf);
+	if (r < 0)
+		return fail("configuration", r, why);
+	ec = (struct cw_engine_config){
+		.loop = d->loop,
+		.store = d->store,
+		.plugin_dir = d->conf->plugin_dir,
+		.ready = on_engine_ready,
+		.health = on_health,
+		.transition = on_transition,
+		.arg = d,
+	};
+	r = cw_auth_new(d->loop, d->store, &d->auth);
+	if (r == 0)
+		r = cw_engine_new(&ec, &d->engine);
+	if (r == 0)
+		r = cw_tsp_access_new(d->loop, d->engine, d->auth, d->conf, &d->tsp);
+	if (r == CW_E_LIMIT || r == CW_E_SYNTAX)
+		(void) snprintf(why, sizeof why,
+			"mechanisms or redirect list do not fit the protocol: %s", cw_strerror(r));
+	if (r == 0)
+		r = cw_engine_start(d->engine, why, sizeof why);
+	return r < 0 ? fail("engine", r, why) : CW_EXIT_OK;
+}
+
+static int run(struct daemon *d)
+{
+	d->started_us = cw_clock_now(&cw_system_clock).mono_us;
+	d->exit_code = bring_up(d);
+	if (d->exit_code == CW_EXIT_OK)
+		(void) cw_loop_run(d->loop);
+	take_down(d);
+	return d->exit_code;
+}
+
+/* ---- command line
+ * --------------------------------------------------------------------------------- */
+
+static void usage(FILE *to)
+{
+	(void) fputs(
+		"Usage: causewayd [--config FILE] [--foreground]\n"
+		"       causewayd [--config FILE] --check-config | --check-db\n"
+		"       causewayd --print-sample-config | --list-failpoints | --help | --version\n"
+		"\n"
+		"The Causeway tunnel broker: leases IPv4 addresses and tells tunnel end points.\n"
+		"\n"
+		"  -c, --config FILE       configuration (" CW_SYSCONFDIR "/causewayd.conf)\n"
+		"  -f, --foreground        stay in the foreground (it always does; for scripts that say so)\n"
+		"  -t, --check-config      print every problem of the configuration and end: 0 none, 1 some\n"
+		"      --check-db          check the lease database and end: 0 sound, 1 damaged\n"
+		"      --print-sample-config\n"
+		"                          a commented configuration with every option\n"
+		"      --list-failpoints   places where tests can make this build fail; 1 if it has none\n"
+		"  -h, --help              this text\n"
+		"  -V, --version           version and licence\n",
+		to);
+}
+
+/* Plugins are asked as well: their names, options and folder. Number of problems. */
+static int check_plugins(const struct cw_config *conf, const char *path, FILE *err)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < conf->n_teps; i++) {
+		const struct cw_tep *t = &conf->teps[i].tep;
+		const struct cw_dphost_config dc = {
+			.plugin = t->plugin,
+			.directory = conf->plugin_dir,
+			.tep = t->name,
+			.has_ipv4 = t->has_ipv4,
+			.ipv4 = t->ipv4,
+			.ipv6 = t->ipv6,
+			.options = t->options,
+		};
+		char why[WHY_MAX];
+
+		if (cw_dphost_check(&dc, why, sizeof why) < 0) {
+			(void) fprintf(err, "%s:%d: tep \"%s\": %s\n", path, conf->teps[i].line,
+				t->name, why);
+			n++;
+		}
+	}
+	return n;
+}
+
+static int check_config(const char *path)
+{
+	struct cw_config *conf = NULL;
+	int r = cw_config_load(path, stderr, &conf);
+
+	if (r == 0)
+		r = check_plugins(conf, path, stderr);
+	(void) cw_config_free(conf);
+	return r ? CW_EXIT_FAILURE : CW_EXIT_OK;
+}
+
+enum action {
+	DO_RUN,
+	DO_CHECK_CONFIG,
+	DO_CHECK_DB,
+	DO_SAMPLE,
+	DO_FAILPOINTS,
+	DO_HELP,
+	DO_VERSION,
+	DO_USAGE
+};
+
+static enum action parse_args(int argc, char **argv, const char **ret_config)
+{
+	enum { OPT_CHECK_DB = 256, OPT_SAMPLE, OPT_FAILPOINTS };
+	static const struct option options[] = {
+		{"config", required_argument, NULL, 'c'},
+		{"foreground", no_argument, NULL, 'f'},
+		{"check-config", no_argument, NULL, 't'},
+		{"check-db", no_argument, NULL, OPT_CHECK_DB},
+		{"print-sample-config", no_argument, NULL, OPT_SAMPLE},
+		{"list-failpoints", no_argument, NULL, OPT_FAILPOINTS},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{0},
+	};
+	enum action action = DO_RUN;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:fthV", options, NULL)) !=
+		-1) { /* NOLINT(concurrency-mt-unsafe) */
+		switch (c) {
+		case 'c':
+			*ret_config = optarg;
+			break;
+		case 'f':
+			break;
+		case 't':
+			action = DO_CHECK_CONFIG;
+			break;
+		case OPT_CHECK_DB:
+			action = DO_CHECK_DB;
+			break;
+		case OPT_SAMPLE:
+			action = DO_SAMPLE;
+			break;
+		case OPT_FAILPOINTS:
+			action = DO_FAILPOINTS;
+			break;
+		case 'h':
+			return DO_HELP;
+		case 'V':
+			return DO_VERSION;
+		default:
+			return DO_USAGE;
+		}
+	}
+	return optind == argc ? action : DO_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon d = {.config_path = CW_SYSCONFDIR "/causewayd.conf"};
+	enum action action = parse_args(argc, argv, &d.config_path);
+	int r;
+
+	switch (action) {
+	case DO_HELP:
+		usage(stdout);
+		return CW_EXIT_OK;
+	case DO_VERSION:
+		cw_prog_version("causewayd");
+		return CW_EXIT_OK;
+	case DO_USAGE:
+		usage(stderr);
+		return CW_EXIT_USAGE;
+	case DO_SAMPLE:
+		cw_conf_print_sample(cw_config_schema(), stdout);
+		return CW_EXIT_OK;
+	case DO_FAILPOINTS:
+		return cw_failpoint_list(stdout) ? CW_EXIT_OK : CW_EXIT_FAILURE;
+	case DO_CHECK_CONFIG:
+		return check_config(d.config_path);
+	case DO_CHECK_DB:
+	case DO_RUN:
+		break;
+	}
+	(void) umask(0077);
+	/* Before libuv's first use of its pool; one reader of the store per thread. */
+	(void) setenv(
+		"UV_THREADPOOL_SIZE", "4", 1); /* NOLINT(concurrency-mt-unsafe): no thread yet */
+	r = cw_config_load(d.config_path, stderr, &d.conf);
+	if (r != 0)
+		return CW_EXIT_FAILURE;
+	cw_log_open("causewayd", d.conf->log_level, d.conf->log_format);
+	if (action == DO_CHECK_DB) {
+		r = cw_check_db(d.conf);
+		d.conf = cw_config_free(d.conf);
+		return r;
+	}
+	if (check_plugins(d.conf, d.config_path, stderr)) {
+		d.conf = cw_config_free(d.conf);
+		return CW_EXIT_FAILURE;
+	}
+	return run(&d);
+}

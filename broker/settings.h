@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* causewayd's configuration file as values: parsed, checked on its own and against itself. Every
+ * option stands in options.def. Thread: the main one, before others start. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/addr.h"
+#include "base/conf.h"
+#include "base/defs.h"
+#include "base/log.h"
+#include "db/store.h"
+
+struct cw_config_tep {
+	struct cw_tep tep; /* id and version 0 */
+	int line;
+};
+
+struct cw_config_pool {
+	struct cw_pool pool;
+	char tep[CW_NAME_MAX];
+	struct cw_range *ranges, *excludes;
+	size_t n_ranges, n_excludes;
+};
+
+struct cw_config_user {
+	struct cw_user user;
+	char *password; /* until cw_config_forget() */
+};
+
+struct cw_config_limits {
+	unsigned connections, per_source, per_network, udp_sessions, requests_per_source;
+	unsigned backoff_ms, backoff_max_ms;
+	unsigned leases_per_principal, leases_per_network, pending;
+};
+
+struct cw_config {
+	char *state_dir, *run_dir, *plugin_dir; /* plugin_dir NULL: compiled in */
+	char *store_backend, *store_path;
+	unsigned store_batch, store_cache_kib;
+	struct cw_endpoint *listen;
+	size_t n_listen;
+	bool udp;
+	char *mechanisms; /* blank-separated, as written */
+	char *realm;      /* NULL: not set */
+	bool plain_without_tls, lifetime_minutes, anonymous_source_check;
+	struct cw_prefix6 *client_prefix;
+	size_t n_client_prefix;
+	bool tls;
+	struct cw_endpoint *tls_listen;
+	size_t n_tls_listen;
+	char *tls_cert, *tls_key, *tls_ca;
+	bool tls_require_client_cert;
+	struct cw_config_limits limits;
+	char **redirect; /* texts of brokers */
+	size_t n_redirect;
+	bool redirect_always;
+	enum cw_log_level log_level;
+	enum cw_log_format log_format;
+	struct cw_config_tep *teps;
+	size_t n_teps;
+	struct cw_config_pool *pools;
+	size_t n_pools;
+	struct cw_config_user *users;
+	size_t n_users;
+};
+
+/* Reads and checks; problems go to err, one a line, "FILE:LINE: text". Their number, 0 and *ret
+ * given, or -errno (reported as well). */
+int cw_config_load(const char *path, FILE *err, struct cw_config **ret) CW_MUST_CHECK;
+/* The same for a text in memory. */
+int cw_config_parse(const char *path, const char *text, size_t n, FILE *err,
+	struct cw_config **ret) CW_MUST_CHECK;
+struct cw_config *cw_config_free(struct cw_config *c); /* passwords are overwritten; NULL is fine */
+void cw_config_forget(struct cw_config *c);            /* overwrites the passwords now */
+const struct cw_conf_schema *cw_config_schema(void);   /* for the sample file and the manual page */
