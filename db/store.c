@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -70,6 +71,7 @@ struct cw_store {
 	pthread_mutex_t run_lock;
 	pthread_cond_t run_done;
 	struct runner *runners;
+	_Atomic unsigned n_runners; /* so that the writer need not lock for nobody */
 
 	pthread_mutex_t stats_lock;
 	struct cw_store_stats stats;
@@ -106,6 +108,11 @@ static struct cw_op *op_of(struct cw_qnode *node)
 static void finish(struct cw_store *s, struct cw_op *op, int result)
 {
 	op->result = result;
+	if (atomic_load(&s->n_runners) == 0) {
+		if (op->done)
+			op->done(op);
+		return;
+	}
 	(void) pthread_mutex_lock(&s->run_lock);
 	for (struct runner *w = s->runners; w; w = w->next) {
 		if (w->op == op) {
@@ -546,6 +553,7 @@ int cw_store_run(struct cw_store *s, struct cw_op *op)
 	me.next = s->runners;
 	/* Taken out again before this function returns. */
 	s->runners = &me; /* cppcheck-suppress autoVariables */
+	atomic_fetch_add(&s->n_runners, 1);
 	(void) pthread_mutex_unlock(&s->run_lock);
 	if (!s->started && op->kind == CW_OP_ACQUIRE)
 		op->u.acquire.wait_confirm = false; /* nobody is there to confirm */
@@ -558,6 +566,7 @@ int cw_store_run(struct cw_store *s, struct cw_op *op)
 	for (struct runner **p = &s->runners; *p; p = &(*p)->next) {
 		if (*p == &me) {
 			*p = me.next;
+			atomic_fetch_sub(&s->n_runners, 1);
 			break;
 		}
 	}
