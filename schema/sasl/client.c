@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "schema/sasl/client.h"
+#include "schema/sasl/common.h"
 
 #define CREDENTIAL_MAX 255 /* octets of a user name or password */
 
@@ -82,28 +83,18 @@ static int give_realm(void *context, int id, const char **available, const char 
 	return SASL_OK;
 }
 
-/* Cyrus would write to syslog, and some of its lines hold what peers sent. */
-static int drop_log(void *context, int level, const char *message)
-{
-	(void) context;
-	(void) level;
-	(void) message;
-	return SASL_OK;
-}
-
-/* Cyrus stores callbacks as int (*)(void). */
-#define CALLBACK(fn) ((int (*)(void))(void (*)(void))(fn))
-
 static int library_result;
 
 static void library_init(void)
 {
-	static const sasl_callback_t quiet[] = {
-		{SASL_CB_LOG, CALLBACK(drop_log), NULL},
+	static const sasl_callback_t callbacks[] = {
+		{SASL_CB_LOG, CW_SASL_PROC(cw_sasl_log), NULL},
+		{SASL_CB_VERIFYFILE, CW_SASL_PROC(cw_sasl_verify_file), NULL},
 		{SASL_CB_LIST_END, NULL, NULL},
 	};
 
-	library_result = sasl_client_init(quiet);
+	cw_sasl_common_init();
+	library_result = sasl_client_init(callbacks);
 }
 
 static int map_result(int r)
@@ -148,11 +139,11 @@ static int open_cyrus(struct cw_sasl_client *c, const char *host)
 	(void) pthread_once(&once, library_init);
 	if (library_result != SASL_OK)
 		return map_result(library_result);
-	c->callbacks[0] = (sasl_callback_t){SASL_CB_USER, CALLBACK(give_name), c};
-	c->callbacks[1] = (sasl_callback_t){SASL_CB_AUTHNAME, CALLBACK(give_name), c};
-	c->callbacks[2] = (sasl_callback_t){SASL_CB_PASS, CALLBACK(give_secret), c};
-	c->callbacks[3] = (sasl_callback_t){SASL_CB_GETREALM, CALLBACK(give_realm), c};
-	c->callbacks[4] = (sasl_callback_t){SASL_CB_LOG, CALLBACK(drop_log), c};
+	c->callbacks[0] = (sasl_callback_t){SASL_CB_USER, CW_SASL_PROC(give_name), c};
+	c->callbacks[1] = (sasl_callback_t){SASL_CB_AUTHNAME, CW_SASL_PROC(give_name), c};
+	c->callbacks[2] = (sasl_callback_t){SASL_CB_PASS, CW_SASL_PROC(give_secret), c};
+	c->callbacks[3] = (sasl_callback_t){SASL_CB_GETREALM, CW_SASL_PROC(give_realm), c};
+	c->callbacks[4] = (sasl_callback_t){SASL_CB_LOG, CW_SASL_PROC(cw_sasl_log), c};
 	c->callbacks[5] = (sasl_callback_t){SASL_CB_LIST_END, NULL, NULL};
 	r = sasl_client_new("tsp", host && host[0] ? host : "localhost", NULL, NULL, c->callbacks,
 		SASL_SUCCESS_DATA, &c->conn);
