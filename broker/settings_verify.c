@@ -172,6 +172,12 @@ static void verify_pool(struct cw_conf *f, const struct cw_conf_section *s)
 		cw_conf_problem(f, cw_conf_opt_line(s, "port-set-length"),
 			"port-set-offset and port-set-length of pool \"%s\" together are more than 16",
 			cw_conf_title(s));
+	/* The store refuses it as well: there would be nothing to lease. */
+	if (cw_conf_int(s, "port-set-length") > 0 && cw_conf_int(s, "port-set-offset") > 6 &&
+		cw_conf_bool(s, "keep-system-ports"))
+		cw_conf_problem(f, cw_conf_opt_line(s, "port-set-offset"),
+			"keep-system-ports of pool \"%s\" needs a port-set-offset of at most 6: every set has some of the ports 0 to 1023",
+			cw_conf_title(s));
 }
 
 static void verify_pools(struct cw_conf *f)
