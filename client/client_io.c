@@ -295,7 +295,7 @@ static void on_unreachable(void *arg, const char *text)
 
 	cw_log(CW_LOG_INFO, CW_F(CW_F_EVENT("client.unreachable"), CW_F_STR("reason", text)),
 		"no broker there");
-	cw_keeper_unreachable(&c->keeper, text, now_of(c));
+	cw_keeper_unreachable(&c->keeper, CW_EXIT_UNREACHABLE, text, now_of(c));
 	settle(c);
 }
 
@@ -355,7 +355,7 @@ static void open_session(struct client *c, const struct cw_keeper_action *a)
 			CW_F_STR("version", a->version)),
 		"connecting");
 	if (s.tsp.mechs == 0) {
-		cw_keeper_unreachable(&c->keeper,
+		cw_keeper_unreachable(&c->keeper, CW_EXIT_AUTH,
 			"no login mechanism is possible (PLAIN needs TLS or allow-plain, passwords need user and password)",
 			now_of(c));
 		return;
@@ -365,7 +365,7 @@ static void open_session(struct client *c, const struct cw_keeper_action *a)
 		return;
 	(void) snprintf(text, sizeof text, "cannot open a session: %s%s%s", cw_strerror(r),
 		conf->tls ? ": " : "", conf->tls ? cw_tls_error() : "");
-	cw_keeper_unreachable(&c->keeper, text, now_of(c));
+	cw_keeper_unreachable(&c->keeper, CW_EXIT_FAILURE, text, now_of(c));
 }
 
 /* This end's address: configured, or the connection's. */

@@ -487,11 +487,11 @@ void cw_keeper_event(struct cw_keeper *k, const struct cw_tsp_client_event *ev, 
 	}
 }
 
-void cw_keeper_unreachable(struct cw_keeper *k, const char *text, struct cw_now now)
+void cw_keeper_unreachable(struct cw_keeper *k, int code, const char *text, struct cw_now now)
 {
 	if (k->goal == CW_GOAL_DONE || k->link != CW_LINK_CONNECTING)
 		return;
-	note(k, CW_EXIT_UNREACHABLE, text);
+	note(k, code, text);
 	give_up_broker(k, now);
 }
 

@@ -127,8 +127,9 @@ void cw_keeper_start(struct cw_keeper *k, const struct cw_addr4 *restored, struc
 
 /* The session is READY. */
 void cw_keeper_ready(struct cw_keeper *k, struct cw_now now);
-/* The connection could not be made; text says why (name, TCP, TLS). */
-void cw_keeper_unreachable(struct cw_keeper *k, const char *text, struct cw_now now);
+/* There will be no session; text says why (name, TCP, TLS, no way to log in), code is what to exit
+ * with if that stays so. */
+void cw_keeper_unreachable(struct cw_keeper *k, int code, const char *text, struct cw_now now);
 /* The session machine said CLOSED or REPLY or DELETED; ev as given by it. */
 void cw_keeper_event(struct cw_keeper *k, const struct cw_tsp_client_event *ev, struct cw_now now);
 /* The request of the last CW_ACT_REQUEST could not be sent. */

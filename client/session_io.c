@@ -391,11 +391,12 @@ static int start_attempt(struct cw_session *s, struct attempt *a)
 	a->req.data = a;
 	a->open = true;
 	s->alive++;
-	if (s->conf.has_source && a->to.ss_family == AF_INET6) {
+	/* A hint, not a condition: the address may be meant for the tunnel only, or not be here
+	 * yet, which the broker and the tunnel will find. */
+	if (s->conf.has_source && a->to.ss_family == AF_INET6 &&
+		!cw_sockaddr_is_loopback((const struct sockaddr *) &a->to)) {
 		memcpy(&source.sin6_addr, s->conf.source.b, sizeof s->conf.source.b);
-		r = uv_tcp_bind(&a->tcp, (const struct sockaddr *) &source, 0);
-		if (r < 0)
-			return r;
+		(void) uv_tcp_bind(&a->tcp, (const struct sockaddr *) &source, 0);
 	}
 	return uv_tcp_connect(&a->req, &a->tcp, (const struct sockaddr *) &a->to, on_connect);
 }

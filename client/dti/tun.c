@@ -518,7 +518,8 @@ static int start_thread(struct tun *t)
 
 static int open_device(struct tun *t, const char *name)
 {
-	struct ifreq req = {.ifr_flags = (short) (IFF_TUN | IFF_NO_PI | IFF_VNET_HDR)};
+	struct ifreq req = {
+		.ifr_flags = (short) (IFF_TUN | IFF_TUN_EXCL | IFF_NO_PI | IFF_VNET_HDR)};
 	size_t n = strlen(name);
 
 	if (n >= sizeof req.ifr_name)

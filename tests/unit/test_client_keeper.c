@@ -371,7 +371,7 @@ static void refused_at_first(void **state)
 		is_ready(r);
 		replied(r, cases[i].code, cases[i].status);
 		wants(r, "connect(a:3653,2.0.0) create() disconnect connect(b:3653,2.0.0)");
-		cw_keeper_unreachable(&r->k, "gone", now(r));
+		cw_keeper_unreachable(&r->k, CW_EXIT_UNREACHABLE, "gone", now(r));
 		/* The answer counts, not the silence of the other. */
 		(void) snprintf(want, sizeof want, "disconnect disconnect EXIT(%s)", cases[i].exit);
 		wants(r, want);
@@ -422,7 +422,7 @@ static void persistent(void **state)
 	wants(r, "connect(a:3653,2.0.0)");
 	/* Exponential up to the cap, for ever. */
 	for (int i = 0; i < 20; i++) {
-		cw_keeper_unreachable(&r->k, "refused", now(r));
+		cw_keeper_unreachable(&r->k, CW_EXIT_UNREACHABLE, "refused", now(r));
 		wants(r, "disconnect");
 		last = to_deadline(r);
 		assert_int_equal(last, i < 9 ? 500 << i : 150 * 1000);
@@ -430,7 +430,7 @@ static void persistent(void **state)
 	}
 	/* With other dice the delay lies between half and all of it. */
 	r->dice = 150 * 1000 - 1;
-	cw_keeper_unreachable(&r->k, "refused", now(r));
+	cw_keeper_unreachable(&r->k, CW_EXIT_UNREACHABLE, "refused", now(r));
 	wants(r, "disconnect");
 	assert_int_equal(to_deadline(r), 300 * 1000 - 1);
 	wants(r, "connect(a:3653,2.0.0)");
@@ -508,7 +508,7 @@ static void broker_restart(void **state)
 	assert_string_equal(cw_keeper_state(&r->k), "held-offline");
 	assert_int_equal(to_deadline(r), 500);
 	wants(r, "connect(a:3653,2.0.0)");
-	cw_keeper_unreachable(&r->k, "refused", now(r));
+	cw_keeper_unreachable(&r->k, CW_EXIT_UNREACHABLE, "refused", now(r));
 	wants(r, "disconnect");
 	assert_int_equal(to_deadline(r), 1000);
 	wants(r, "connect(a:3653,2.0.0)");
@@ -537,13 +537,13 @@ static void broker_lost(void **state)
 		if (!r->k.has_lease)
 			break;
 		wants(r, "connect(a:3653,2.0.0)");
-		cw_keeper_unreachable(&r->k, "refused", now(r));
+		cw_keeper_unreachable(&r->k, CW_EXIT_UNREACHABLE, "refused", now(r));
 		if (now(r).boot_ms - begin < 700 * 1000) {
 			wants(r, "disconnect");
 			continue;
 		}
 		wants(r, "disconnect connect(b:3653,2.0.0)");
-		cw_keeper_unreachable(&r->k, "refused", now(r));
+		cw_keeper_unreachable(&r->k, CW_EXIT_UNREACHABLE, "refused", now(r));
 		wants(r, "disconnect");
 		asked_b = true;
 	}
@@ -758,7 +758,7 @@ static void wishes(void **state)
 	r = rig_of(one);
 	r->conf.persist = true;
 	start(r);
-	cw_keeper_unreachable(&r->k, "refused", now(r));
+	cw_keeper_unreachable(&r->k, CW_EXIT_UNREACHABLE, "refused", now(r));
 	wants(r, "connect(a:3653,2.0.0) disconnect");
 	assert_false(cw_keeper_renew_now(&r->k, now(r)));
 	wants(r, "connect(a:3653,2.0.0)");
