@@ -24,8 +24,10 @@ static void assert_answers(struct tsp_owner *o, const char *datagram, size_t n, 
 
 #define ANSWERS(o, datagram, want) assert_answers(o, datagram, sizeof(datagram) - 1, want)
 
+/* A session that has heard the CAPABILITY line, in place of an earlier one. */
 static void start_udp(struct tsp_owner *o)
 {
+	tsp_owner_done(o);
 	tsp_owner_init(o, "DIGEST-MD5 PLAIN ANONYMOUS");
 	o->conf.udp = true;
 	start(o);
@@ -35,7 +37,7 @@ static void start_udp(struct tsp_owner *o)
 
 static void anonymous(void **state)
 {
-	struct tsp_owner o;
+	struct tsp_owner o = {.server = NULL};
 
 	(void) state;
 	start_udp(&o);
@@ -57,7 +59,7 @@ static void anonymous(void **state)
  * accept. */
 static void digest(void **state)
 {
-	struct tsp_owner o;
+	struct tsp_owner o = {.server = NULL};
 
 	(void) state;
 	start_udp(&o);
@@ -77,7 +79,7 @@ static void digest(void **state)
 
 static void plain(void **state)
 {
-	struct tsp_owner o;
+	struct tsp_owner o = {.server = NULL};
 
 	(void) state;
 	start_udp(&o);
@@ -94,7 +96,7 @@ static void plain(void **state)
 /* Answers that come later are one datagram as well; what arrives meanwhile is dropped. */
 static void later(void **state)
 {
-	struct tsp_owner o;
+	struct tsp_owner o = {.server = NULL};
 
 	(void) state;
 	start_udp(&o);
@@ -117,7 +119,7 @@ static void later(void **state)
 static void long_lines(void **state)
 {
 	static char text[6000];
-	struct tsp_owner o;
+	struct tsp_owner o = {.server = NULL};
 
 	(void) state;
 	memset(text, 'A', sizeof text);
