@@ -42,7 +42,7 @@ static void event(struct tsp_owner *o, uint8_t op)
 		tsp_owner_answer(o);
 		break;
 	case 0xf1:
-		(void) cw_tsp_server_push_delete(o->server, &m);
+		check(cw_tsp_server_push_delete(o->server, &m) <= 0);
 		break;
 	case 0xf2:
 		cw_tsp_server_eof(o->server, o->now_ms);
