@@ -189,7 +189,7 @@ static int write_digest(const unsigned char ha1[static CW_SASL_HA1_LEN], const c
 	struct cw_sasl_verifier v = {"DIGEST-MD5", {0}};
 	struct cw_writer w = cw_writer_of(v.text, sizeof v.text - 1);
 
-	for (unsigned i = 0; i < CW_SASL_HA1_LEN; i++)
+	for (size_t i = 0; i < CW_SASL_HA1_LEN; i++)
 		cw_write_fmt(&w, "%02x", ha1[i]);
 	cw_write_fmt(&w, ":%s", realm);
 	if (w.bad)
@@ -214,7 +214,7 @@ int cw_sasl_verifier_ha1(const struct cw_sasl_verifier *v, const char *realm,
 	if (strcmp(v->kind, "DIGEST-MD5") != 0 || n <= 2 * CW_SASL_HA1_LEN || n == sizeof v->text ||
 		v->text[2 * CW_SASL_HA1_LEN] != ':')
 		return CW_E_SYNTAX;
-	for (unsigned i = 0; i < CW_SASL_HA1_LEN; i++) {
+	for (size_t i = 0; i < CW_SASL_HA1_LEN; i++) {
 		const int hi = hex_digit(v->text[2 * i]), lo = hex_digit(v->text[2 * i + 1]);
 
 		if (hi < 0 || lo < 0)

@@ -5,7 +5,7 @@
 
 #include "schema/sasl/sasl.h"
 
-#define CW_SASL_HA1_LEN    16
+#define CW_SASL_HA1_LEN    ((size_t) 16)
 #define CW_SASL_ITERATIONS 4096 /* RFC 5802 5.1, RFC 7677 4: at least */
 
 /* A SCRAM verifier of that kind that no password fits, the same for the same user as long as the

@@ -176,7 +176,8 @@ static bool say_base64(struct cw_tsp_server *s, const void *data, size_t n)
 
 	if (len < 0)
 		return false;
-	memcpy(out + len, "\r\n", 2);
+	out[len] = '\r';
+	out[len + 1] = '\n';
 	cw_tsp_s_say(s, out, (size_t) len + 2);
 	return true;
 }

@@ -56,9 +56,7 @@ static void decide_sasl(
 
 	o->sasl_data = NULL;
 	o->sasl_result = CW_TSP_SASL_FAILED;
-	if (strcmp(mech, "ANONYMOUS") == 0) {
-		o->sasl_result = CW_TSP_SASL_DONE;
-	} else if (strcmp(mech, "EXTERNAL") == 0) {
+	if (strcmp(mech, "EXTERNAL") == 0) {
 		o->sasl_result = CW_TSP_SASL_BUSY;
 	} else if (strcmp(mech, "DIGEST-MD5") == 0) {
 		o->sasl_result = first ? CW_TSP_SASL_CONTINUE : CW_TSP_SASL_FAILED;
@@ -67,11 +65,12 @@ static void decide_sasl(
 			o->sasl_result = CW_TSP_SASL_DONE;
 			o->sasl_data = "rspauth";
 		}
+	} else if (strcmp(mech, "ANONYMOUS") == 0 ||
+		   (data && n == sizeof login - 1 && memcmp(data, login, n) == 0) ||
+		   (data && n == sizeof login_as - 1 && memcmp(data, login_as, n) == 0)) {
+		o->sasl_result = CW_TSP_SASL_DONE;
 	} else if (!data) {
 		o->sasl_result = CW_TSP_SASL_CONTINUE;
-	} else if ((n == sizeof login - 1 && memcmp(data, login, n) == 0) ||
-		   (n == sizeof login_as - 1 && memcmp(data, login_as, n) == 0)) {
-		o->sasl_result = CW_TSP_SASL_DONE;
 	}
 	o->sasl_due = true;
 	if (!o->hold)

@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <openssl/evp.h>
+#include <pthread.h>
 #include <sasl/sasl.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +25,7 @@ struct users {
 	struct cw_sasl_verifier alice[3];
 	size_t alice_n;
 	int fail; /* what the lookup answers instead */
-	unsigned lookups;
+	_Atomic unsigned lookups;
 };
 
 static int lookup(void *arg, const char *user, struct cw_sasl_verifier *to, size_t max)
@@ -398,7 +399,7 @@ static void hex_md5(const void *p, size_t n, char *to)
 	/* H() of RFC 2831 2.1.2.1; the server's verifier is made of it too, but checked against
 	 * Cyrus above. */
 	assert_int_equal(EVP_Digest(p, n, md, NULL, EVP_md5(), NULL), 1);
-	for (unsigned i = 0; i < 16; i++)
+	for (size_t i = 0; i < 16; i++)
 		(void) snprintf(to + 2 * i, 3, "%02x", md[i]);
 }
 
@@ -538,11 +539,11 @@ static void garbage(void **state)
 		DATA("SCRAM-SHA-256", "n,,m=x,n=alice,r=abcdefgh"),
 		DATA("SCRAM-SHA-1", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"),
 	};
+	static const char foreign_nonce[] =
+		"username=\"alice\",realm=\"" REALM "\",nonce=\"AAAA\",nc=00000001,cnonce=\"abc\","
+		"digest-uri=\"tsp/x\",response=00000000000000000000000000000000,qop=auth";
 	static const char *const digests[] = {"", ",,,,", "username=\"alice\"", "charset=utf8",
-		"charset=utf8,nonce=\"x\"", "a=\"\\",
-		"username=\"alice\",realm=\"" REALM
-		"\",nonce=\"AAAA\",nc=00000001,cnonce=\"abc\",digest-uri=\"tsp/x\","
-		"response=00000000000000000000000000000000,qop=auth"};
+		"charset=utf8,nonce=\"x\"", "a=\"\\", foreign_nonce};
 	const struct cw_sasl_params params = {.lookup = lookup, .arg = &users};
 	struct cw_sasl_server *s;
 	struct cw_sasl_out out;
@@ -678,6 +679,65 @@ static void not_ascii(void **state)
 			0);
 }
 
+/* ---- threads and memory ---- */
+
+static void *log_in_and_out(void *arg)
+{
+	uintptr_t wrong = 0;
+
+	for (unsigned i = 0; i < 40; i++) {
+		struct run r = {
+			.mech = password_mechs[i % CW_ARRAY_LEN(password_mechs)], .user = "alice"};
+
+		r.password = (i / 4 + (unsigned) (uintptr_t) arg) & 1 ? "wrong" : "secret";
+		wrong += run(&r) != (*r.password == 's' ? CW_SASL_DONE : CW_SASL_FAILED);
+	}
+	return (void *) wrong; /* NOLINT(performance-no-int-to-ptr): a count */
+}
+
+/* Sessions of their own in several threads. */
+static void threads(void **state)
+{
+	pthread_t all[4];
+	void *wrong;
+
+	(void) state;
+	for (uintptr_t i = 0; i < CW_ARRAY_LEN(all); i++)
+		assert_int_equal(pthread_create(&all[i], NULL, log_in_and_out,
+					 (void *) i), /* NOLINT(performance-no-int-to-ptr) */
+			0);
+	for (unsigned i = 0; i < CW_ARRAY_LEN(all); i++) {
+		assert_int_equal(pthread_join(all[i], &wrong), 0);
+		assert_null(wrong);
+	}
+}
+
+/* Each allocation of ours fails once: never let in who must not be, never a crash. */
+static void out_of_memory(void **state)
+{
+	(void) state;
+	for (unsigned i = 0; i < CW_ARRAY_LEN(password_mechs); i++) {
+		for (unsigned long k = 1; k < 20; k++) {
+			const struct cw_sasl_params params = {.lookup = lookup, .arg = &users};
+			static const char data[] = "\0alice\0wrong";
+			struct cw_sasl_server *s;
+			struct cw_sasl_out out;
+			enum cw_sasl_result r;
+
+			cw_mem_fail_at(k);
+			r = cw_sasl_server_start(
+				&params, password_mechs[i], data, sizeof data - 1, &s, &out);
+			if (s && r == CW_SASL_CONTINUE)
+				r = cw_sasl_server_step(s, "charset=utf8", 12, &out);
+			cw_mem_fail_at(0);
+			assert_true(r == CW_SASL_FAILED || r == CW_SASL_BUSY);
+			if (!s)
+				assert_int_equal(r, CW_SASL_BUSY);
+			(void) cw_sasl_server_free(s);
+		}
+	}
+}
+
 static void bad_init(void **state)
 {
 	static const char *const realms[] = {NULL, "", "a\"b", "a\r\nb"};
@@ -708,6 +768,8 @@ int main(void)
 		cmocka_unit_test_setup(scram_vectors, reset),
 		cmocka_unit_test_setup(damaged_verifiers, reset),
 		cmocka_unit_test_setup(not_ascii, reset),
+		cmocka_unit_test_setup(threads, reset),
+		cmocka_unit_test_setup(out_of_memory, reset),
 		cmocka_unit_test_setup(bad_init, reset),
 	};
 

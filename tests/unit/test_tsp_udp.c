@@ -211,7 +211,8 @@ static enum cw_tsp_udp_verdict from(
 	const size_t n = strlen(text);
 
 	cw_tsp_udp_render(&h, buf);
-	memcpy(buf + CW_TSP_UDP_HEADER, text, n);
+	for (size_t i = 0; i < n; i++)
+		buf[CW_TSP_UDP_HEADER + i] = (uint8_t) text[i];
 	t->sent_n = 0;
 	return cw_tsp_udp_receive(
 		t->udp, peer, strlen(peer), buf, CW_TSP_UDP_HEADER + n, t->now_ms);

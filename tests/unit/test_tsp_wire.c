@@ -263,7 +263,7 @@ static void assert_same(const struct cw_tsp_msg *a, const struct cw_tsp_msg *b)
 
 static xmlDtdPtr load_dtd(void)
 {
-	const char *src = getenv("CW_SRCDIR");
+	const char *src = getenv("CW_SRCDIR"); /* NOLINT(concurrency-mt-unsafe): one thread */
 	char path[4096];
 	xmlDtdPtr dtd;
 
