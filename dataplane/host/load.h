@@ -19,9 +19,9 @@ struct cw_dpsettings {
 int cw_dpload(const char *name, const char *directory, char *why, size_t why_n, void **ret_handle,
 	const struct cw_dp_plugin **ret_plugin) CW_MUST_CHECK;
 
-/* "key=value" lines (NULL: none; blank lines are skipped, blanks around key and value are not part of them)
- * against the plugin's table. CW_E_SYNTAX: no such form, unknown, repeated or missing option;
- * CW_E_LIMIT: too long; -ENOMEM. */
+/* "key=value" lines (NULL: none; blank lines are skipped, blanks around key and value are not part
+ * of them) against the plugin's table. CW_E_SYNTAX: no such form, unknown, repeated or missing
+ * option; CW_E_LIMIT: too long; -ENOMEM. */
 int cw_dpsettings_parse(const struct cw_dp_plugin *plugin, const char *options, char *why,
 	size_t why_n, struct cw_dpsettings *ret) CW_MUST_CHECK;
 void cw_dpsettings_done(struct cw_dpsettings *s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Causeway data plane plugins: the binary interface between a host (causewayd, causeway-tepd) and
- *what programs a tunnel end point (TEP). This header is all a plugin needs; it is installed and
- *stands alone.
+ * what programs a tunnel end point (TEP). This header is all a plugin needs; it is installed and
+ * stands alone. See causeway-plugin(7) for a guided tour.
  *
  * A plugin is a shared object NAME.so in the host's plugin directory that exports one symbol:
  *
@@ -11,25 +11,25 @@
  *
  * Rules
  *  - The host calls all operations from one thread and never two at once for one instance. No
- *operation may block: start the work, return, and call host->complete() later (or inside the call)
- *with the token. complete() and log() may be called from any thread; the other host functions only
- *from the host's thread.
+ *    operation may block: start the work, return, and call host->complete() later (or inside the
+ *    call) with the token. complete() and log() may be called from any thread; the other host
+ *    functions only from the host's thread.
  *  - Every operation is idempotent. "Already there" and "already gone" are success.
  *  - A binding's key is (ipv4, ports). apply adds it or replaces what that key had; same content is
- *success and keeps the counters; an older generation than the one there is CW_DP_STALE and changes
- *nothing. remove of nothing is success; remove with an older generation than the one there is
- *CW_DP_STALE and removes nothing.
+ *    success and keeps the counters; an older generation than the one there is CW_DP_STALE and
+ *    changes nothing. remove of nothing is success; remove with an older generation than the one
+ *    there is CW_DP_STALE and removes nothing.
  *  - Two bindings of one IPv4 whose port sets overlap without being equal are refused, as is a port
  *    set with another (offset, len) than the others of its address (RFC 7597 5.1): CW_DP_EXISTS.
  *  - A binding stops forwarding at expires_boot_ms by itself, whether or not its host is alive; it
- *may be listed until removed.
+ *    may be listed until removed.
  *  - Each item of a batch has its own result; a failed item does not undo the others.
- *CW_DP_TRANSIENT may be sent again, the rest not.
+ *    CW_DP_TRANSIENT may be sent again, the rest not.
  *  - The host gives up on a token after deadline_ms; a completion after that is ignored.
  *  - Arrays handed over are borrowed for the call only, in both directions.
  *
  * Versions: CW_DP_ABI changes when a released field changes. New fields are appended; `size` tells
- *what a side knows. Everything reserved is zero. */
+ * what a side knows. Everything reserved is zero. */
 #pragma once
 
 #include <stddef.h>
