@@ -101,11 +101,15 @@ void cw_conf_print_sample(const struct cw_conf_schema *schema, FILE *out)
 /* A line of text in mdoc: no macro at its start, no escapes in it. */
 static void print_mdoc_text(FILE *out, const char *s)
 {
+	const char *start = s;
+
 	if (*s == '.' || *s == '\'')
 		(void) fputs("\\&", out);
 	for (; *s; s++) {
 		if (*s == '\\')
 			(void) fputs("\\e", out);
+		else if (s[0] == ' ' && s > start && s[-1] == '.' && s[1] >= 'A' && s[1] <= 'Z')
+			(void) fputc('\n', out); /* mandoc(1): new sentence, new line */
 		else
 			(void) fputc(*s == '\n' ? ' ' : *s, out);
 	}

@@ -310,8 +310,10 @@ static void open_log(const struct cw_client_conf *conf, const struct line *l, bo
 	bool journal = background && access("/run/systemd/journal/socket", W_OK) == 0;
 	enum cw_log_level level = conf->log_level;
 
-	/* What --once prints is its output; the log only speaks up if something is wrong. */
-	if (l->once && level > CW_LOG_WARNING && level != CW_LOG_DEBUG)
+	/* What --once prints is its output, and a log that ends with the terminal is of little use:
+	 * only what is wrong. */
+	if ((l->once || (background && !journal)) && level > CW_LOG_WARNING &&
+		level != CW_LOG_DEBUG)
 		level = CW_LOG_WARNING;
 	cw_log_open("causeway", level, journal ? CW_LOG_JOURNAL : CW_LOG_AUTO);
 }
