@@ -314,11 +314,12 @@ bool cw_dptab_ports_ok(struct cw_dp_ports p)
 	       (uint32_t) p.psid < (1u << p.len);
 }
 
-enum cw_dp_status cw_dptab_check(const struct cw_dp_binding *b)
+enum cw_dp_status cw_dptab_check(const struct cw_dptab *t, const struct cw_dp_binding *b)
 {
 	static const uint8_t zero[16], mapped[12] = {[10] = 0xff, [11] = 0xff};
 	uint8_t v4 = b->ipv4[0], v6 = b->ipv6[0];
-	bool loopback = memcmp(b->ipv6, zero, 15) == 0 && b->ipv6[15] <= 1; /* and :: */
+	uint8_t last = t->flags & CW_DPTAB_LOOPBACK ? 0 : 1;
+	bool loopback = memcmp(b->ipv6, zero, 15) == 0 && b->ipv6[15] <= last; /* and :: */
 
 	if (!cw_dptab_ports_ok(b->ports) || b->mtu > 65535 || (b->mtu && b->mtu < 68))
 		return CW_DP_INVALID;
@@ -376,7 +377,7 @@ static uint32_t find_exact(
 
 enum cw_dp_status cw_dptab_would_apply(const struct cw_dptab *t, const struct cw_dp_binding *b)
 {
-	enum cw_dp_status status = cw_dptab_check(b);
+	enum cw_dp_status status = cw_dptab_check(t, b);
 	uint32_t no;
 
 	if (status != CW_DP_OK)
@@ -438,7 +439,7 @@ static void marker_count(struct cw_dptab *t, uint32_t ipv4, struct cw_dp_ports p
 
 enum cw_dp_status cw_dptab_apply(struct cw_dptab *t, const struct cw_dp_binding *b)
 {
-	enum cw_dp_status status = cw_dptab_check(b);
+	enum cw_dp_status status = cw_dptab_check(t, b);
 	uint32_t no, ipv4 = be32(b->ipv4);
 
 	if (status != CW_DP_OK)

@@ -16,7 +16,9 @@
 enum {
 	CW_DPTAB_SHARED = 1u << 0,   /* other threads read: mutations take a lock */
 	CW_DPTAB_COUNTERS = 1u << 1, /* keep a cw_dptab_dyn per binding */
-	CW_DPTAB_MAX = 4095 << 12,   /* the index has 24 bits for an entry */
+	CW_DPTAB_LOOPBACK =
+		1u << 2,           /* ::1 may be a tunnel end: for plugins that carry no packets */
+	CW_DPTAB_MAX = 4095 << 12, /* the index has 24 bits for an entry */
 };
 
 /* A binding as kept: 56 octets. Borrowed from the table; constant for readers while they hold the
@@ -55,7 +57,7 @@ size_t cw_dptab_max(const struct cw_dptab *t);
 /* May this binding work at all? CW_DP_OK or CW_DP_INVALID: port set out of its model, no unicast
  * IPv4, an IPv6 address that cannot be a tunnel end (RFC 2473 6.2, 4.1.2: unspecified, loopback,
  * multicast, link-local, v4-mapped). */
-enum cw_dp_status cw_dptab_check(const struct cw_dp_binding *b);
+enum cw_dp_status cw_dptab_check(const struct cw_dptab *t, const struct cw_dp_binding *b);
 bool cw_dptab_ports_ok(struct cw_dp_ports p);
 
 /* Adds or replaces. OK, INVALID, EXISTS (overlaps, or another offset/len than the other port sets

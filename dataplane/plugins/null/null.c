@@ -37,7 +37,7 @@ static int null_open(const struct cw_dp_host *host, const struct cw_dp_open *ope
 		return -EINVAL;
 	self = calloc(1, sizeof *self);
 	if (self)
-		self->table = cw_dptab_new((uint32_t) max, 0);
+		self->table = cw_dptab_new((uint32_t) max, CW_DPTAB_LOOPBACK);
 	if (!self || !self->table) {
 		free(self);
 		(void) snprintf(why, why_n, "out of memory");
