@@ -1,33 +1,33 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* R1 of the promise: kill -9 of the broker at random moments under load loses no acknowledged lease and gives no
- * address to two. Starts the real causewayd, drives it with many TSP connections that remember every answer, kills
- * it, starts it again and asks for every lease by name. It speaks TSP by hand, so that it does not share a bug with the
- * codec. Threads: the main thread starts, kills and checks; workers own their identities and only run between. */
+/* R1 of the promise: kill -9 of the broker at random moments under load loses no acknowledged lease
+ * and gives no address to two. Starts the real causewayd, drives it with many TSP connections that
+ * remember every answer, kills it, starts it again and asks for every lease by name. Threads: the
+ * main thread starts, kills and checks; workers own their identities and only run between. */
 #include "config.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { WORKERS = 12, IDENTITIES = 250, OPS_PER_CONNECTION = 40, QUERY_CONNECTIONS = 4 };
+#include "tests/lib/tsp-hand.h"
 
-/* What a client may rightly believe about its lease. UNKNOWN: the broker died while a request was in flight. */
+enum { WORKERS = 12, IDENTITIES = 250, OPS_PER_CONNECTION = 40 };
+
+/* What a client may rightly believe about its lease. UNKNOWN: the broker died while a request was
+ * in flight. */
 enum belief { NONE, HELD, UNKNOWN };
 
 struct identity {
@@ -54,21 +54,13 @@ static unsigned active;
 static const char *broker_path, *dir;
 static char plugin_dir[512];
 
-static void die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 static pid_t broker_pid = -1;
 
-static void die(const char *fmt, ...)
+/* A failed check must not leave the broker behind. */
+static void end_broker(void)
 {
-	va_list ap;
-
-	va_start(ap, fmt);
-	fputs("kill9: FAILED: ", stderr);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
-	va_end(ap);
 	if (broker_pid > 0)
 		kill(broker_pid, SIGKILL);
-	exit(1);
 }
 
 static int64_t now_ms(void)
@@ -79,167 +71,11 @@ static int64_t now_ms(void)
 	return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* ---- a hand-made TSP client ---------------------------------------------------------------------- */
-
-struct conn {
-	int fd;
-	char buf[8192];
-	size_t have;
-};
-
-static int conn_open(struct conn *c)
-{
-	struct sockaddr_in6 to = {.sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-	struct timeval limit = {.tv_sec = 20};
-	int one = 1;
-
-	c->have = 0;
-	c->fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (c->fd < 0)
-		return -1;
-	setsockopt(c->fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	if (connect(c->fd, (struct sockaddr *) &to, sizeof to) < 0) {
-		close(c->fd);
-		c->fd = -1;
-		return -1;
-	}
-	return 0;
-}
-
-static void conn_close(struct conn *c)
-{
-	if (c->fd >= 0)
-		close(c->fd);
-	c->fd = -1;
-}
-
-static int conn_send(struct conn *c, const char *p, size_t n)
-{
-	while (n > 0) {
-		ssize_t k = send(c->fd, p, n, MSG_NOSIGNAL);
-
-		if (k <= 0)
-			return -1;
-		p += k;
-		n -= (size_t) k;
-	}
-	return 0;
-}
-
-static int conn_more(struct conn *c)
-{
-	ssize_t k;
-
-	if (c->have + 1 >= sizeof c->buf)
-		return -1;
-	k = recv(c->fd, c->buf + c->have, sizeof c->buf - 1 - c->have, 0);
-	if (k < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-		die("no answer within 20 s from a live broker");
-	if (k <= 0)
-		return -1;
-	c->have += (size_t) k;
-	c->buf[c->have] = 0;
-	return 0;
-}
-
-static void conn_eat(struct conn *c, size_t n)
-{
-	memmove(c->buf, c->buf + n, c->have - n);
-	c->have -= n;
-	c->buf[c->have] = 0;
-}
-
-/* One line without its end into to[n]. */
-static int conn_line(struct conn *c, char *to, size_t n)
-{
-	char *lf;
-
-	c->buf[c->have] = 0;
-	while (!(lf = memchr(c->buf, '\n', c->have)))
-		if (conn_more(c) < 0)
-			return -1;
-	size_t len = (size_t) (lf - c->buf);
-
-	snprintf(to, n, "%.*s", (int) len, c->buf);
-	to[strcspn(to, "\r")] = 0;
-	conn_eat(c, len + 1);
-	return 0;
-}
-
-/* One framed reply into to[n]; returns its status code. */
-static int conn_reply(struct conn *c, char *to, size_t n)
-{
-	char head[128];
-
-	if (conn_line(c, head, sizeof head) < 0)
-		return -1;
-	if (strncmp(head, "Content-length: ", 16) != 0)
-		die("a frame was expected, got '%s'", head);
-	size_t len = strtoul(head + 16, NULL, 10);
-
-	if (len == 0 || len >= n || len >= sizeof c->buf)
-		die("impossible Content-length in '%s'", head);
-	while (c->have < len)
-		if (conn_more(c) < 0)
-			return -1;
-	memcpy(to, c->buf, len);
-	to[len] = 0;
-	conn_eat(c, len);
-	return atoi(to);
-}
-
-static int conn_login(struct conn *c)
-{
-	char line[512];
-
-	if (conn_open(c) < 0)
-		return -1;
-	if (conn_send(c, "VERSION=1.0\r\n", 13) < 0 || conn_line(c, line, sizeof line) < 0)
-		return -1;
-	if (strncmp(line, "CAPABILITY ", 11) != 0)
-		die("CAPABILITY was expected, got '%s'", line);
-	if (conn_send(c, "AUTHENTICATE ANONYMOUS\r\n", 24) < 0 || conn_line(c, line, sizeof line) < 0)
-		return -1;
-	if (strncmp(line, "200", 3) != 0)
-		die("login refused: '%s'", line);
-	return 0;
-}
-
-static void request_text(char *to, size_t n, const char *action, const struct identity *id, bool name_v4)
-{
-	char v4[96] = "", body[512];
-
-	if (name_v4) {
-		struct in_addr a = {.s_addr = htonl(id->addr)};
-
-		snprintf(v4, sizeof v4, "<address type=\"ipv4\">%s</address>", inet_ntoa(a));
-	}
-	snprintf(body, sizeof body,
-		"<tunnel action=\"%s\" type=\"v4v6\"><client><address type=\"ipv6\">%s</address>%s</client></tunnel>\r\n",
-		action, id->ip6, v4);
-	snprintf(to, n, "Content-length: %zu\r\n%s", strlen(body), body);
-}
-
-/* The client's IPv4 of an info reply, host order; 0 if there is none. */
-static uint32_t reply_ipv4(const char *reply)
-{
-	const char *client = strstr(reply, "<client>");
-	const char *a = client ? strstr(client, "type=\"ipv4\"") : NULL;
-	struct in_addr in;
-	char text[32];
-
-	a = a ? strchr(a, '>') : NULL;
-	if (!a)
-		return 0;
-	snprintf(text, sizeof text, "%.*s", (int) strcspn(a + 1, "<"), a + 1);
-	return inet_pton(AF_INET, text, &in) == 1 ? ntohl(in.s_addr) : 0;
-}
-
-/* ---- workers ------------------------------------------------------------------------------------- */
+/* ---- workers
+ * ------------------------------------------------------------------------------------- */
 
 /* One request and its answer. false: the connection is gone (and the identity's belief says so). */
-static bool worker_op(struct worker *w, struct conn *c, struct identity *id)
+static bool worker_op(struct worker *w, struct hand *c, struct identity *id)
 {
 	char req[1024], reply[4096];
 	unsigned dice = (unsigned) rand_r(&w->seed) % 100;
@@ -254,37 +90,38 @@ static bool worker_op(struct worker *w, struct conn *c, struct identity *id)
 	}
 	enum belief before = id->belief;
 
-	request_text(req, sizeof req, action, id, named);
-	/* Until the answer is here a renewal or a create cannot have taken a held lease away, but a delete may have. */
+	hand_request(req, sizeof req, action, id->ip6, named ? id->addr : 0);
+	/* Until the answer is here a renewal or a create cannot have taken a held lease away, but a
+	 * delete may have. */
 	if (action[0] == 'd' || before == NONE)
 		id->belief = UNKNOWN;
-	if (conn_send(c, req, strlen(req)) < 0)
+	if (hand_send(c, req, strlen(req)) < 0)
 		return false;
-	int code = conn_reply(c, reply, sizeof reply);
+	int code = hand_reply(c, reply, sizeof reply);
 
 	if (code < 0)
 		return false;
 	id->answered++;
 	if (action[0] == 'd') {
 		if (code != 200 && before == HELD)
-			die("delete of a held lease of %s answered: %.40s", id->ip6, reply);
+			hand_die("delete of a held lease of %s answered: %.40s", id->ip6, reply);
 		id->belief = NONE;
 		w->deletes++;
 		return true;
 	}
 	if (code != 200) {
 		if (before == HELD)
-			die("renewal of a held lease of %s answered: %.40s", id->ip6, reply);
+			hand_die("renewal of a held lease of %s answered: %.40s", id->ip6, reply);
 		id->belief = NONE;
 		w->refused++;
 		return true;
 	}
-	uint32_t addr = reply_ipv4(reply);
+	uint32_t addr = hand_ipv4(reply);
 
 	if (!addr)
-		die("200 without a client IPv4: %s", reply);
+		hand_die("200 without a client IPv4: %s", reply);
 	if (before == HELD && addr != id->addr)
-		die("renewal of %s changed its address", id->ip6);
+		hand_die("renewal of %s changed its address", id->ip6);
 	id->addr = addr;
 	id->belief = HELD;
 	before == HELD ? w->renews++ : w->creates++;
@@ -293,7 +130,7 @@ static bool worker_op(struct worker *w, struct conn *c, struct identity *id)
 
 static void worker_round(struct worker *w)
 {
-	struct conn c = {.fd = -1};
+	struct hand c = {.fd = -1};
 
 	for (;;) {
 		pthread_mutex_lock(&gate);
@@ -302,15 +139,15 @@ static void worker_round(struct worker *w)
 		pthread_mutex_unlock(&gate);
 		if (!go)
 			return;
-		if (conn_login(&c) < 0) {
-			conn_close(&c);
+		if (hand_login(&c, port) < 0) {
+			hand_close(&c);
 			poll(NULL, 0, 2); /* the broker is down; the main thread ends the round */
 			continue;
 		}
 		for (unsigned i = 0; i < OPS_PER_CONNECTION; i++)
 			if (!worker_op(w, &c, &w->id[(unsigned) rand_r(&w->seed) % IDENTITIES]))
 				break;
-		conn_close(&c);
+		hand_close(&c);
 	}
 }
 
@@ -346,7 +183,8 @@ static void gate_set(bool run)
 	pthread_mutex_unlock(&gate);
 }
 
-/* ---- the broker ---------------------------------------------------------------------------------- */
+/* ---- the broker
+ * ---------------------------------------------------------------------------------- */
 
 static void write_config(void)
 {
@@ -356,7 +194,7 @@ static void write_config(void)
 	FILE *f = fopen(path, "w");
 
 	if (!f)
-		die("%s: %s", path, strerror(errno));
+		hand_die("%s: %s", path, strerror(errno));
 	fprintf(f,
 		"state-dir = \"%s/state\"\n"
 		"plugin-dir = \"%s\"\n"
@@ -368,10 +206,10 @@ static void write_config(void)
 		"  lifetime = 3600  quarantine = 0 }\n",
 		dir, plugin_dir, port);
 	if (fclose(f) != 0)
-		die("%s: %s", path, strerror(errno));
+		hand_die("%s: %s", path, strerror(errno));
 	snprintf(path, sizeof path, "%s/state", dir);
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		die("%s: %s", path, strerror(errno));
+		hand_die("%s: %s", path, strerror(errno));
 }
 
 static void broker_exec(const char *extra)
@@ -397,24 +235,25 @@ static int64_t broker_start(void)
 
 	broker_pid = fork();
 	if (broker_pid < 0)
-		die("fork: %s", strerror(errno));
+		hand_die("fork: %s", strerror(errno));
 	if (broker_pid == 0)
 		broker_exec("--foreground");
 	for (;;) {
-		struct conn c = {.fd = -1};
+		struct hand c = {.fd = -1};
 		int status;
 
 		if (waitpid(broker_pid, &status, WNOHANG) == broker_pid) {
 			broker_pid = -1;
-			die("the broker ended at start with status %d; see %s/causewayd.log", status, dir);
+			hand_die("the broker ended at start with status %d; see %s/causewayd.log",
+				status, dir);
 		}
-		int r = conn_login(&c);
+		int r = hand_login(&c, port);
 
-		conn_close(&c);
+		hand_close(&c);
 		if (r == 0)
 			return now_ms() - start;
 		if (now_ms() - start > 20000)
-			die("the broker was not ready within 20 s");
+			hand_die("the broker was not ready within 20 s");
 		poll(NULL, 0, 5);
 	}
 }
@@ -425,15 +264,16 @@ static void broker_kill(int signum, int expect_exit)
 
 	kill(broker_pid, signum);
 	if (waitpid(broker_pid, &status, 0) != broker_pid)
-		die("waitpid: %s", strerror(errno));
+		hand_die("waitpid: %s", strerror(errno));
 	broker_pid = -1;
 	if (signum == SIGKILL && !WIFSIGNALED(status))
-		die("the broker ended by itself with status %d", status);
+		hand_die("the broker ended by itself with status %d", status);
 	if (signum == SIGTERM && (!WIFEXITED(status) || WEXITSTATUS(status) != expect_exit))
-		die("the broker did not end cleanly: status %d", status);
+		hand_die("the broker did not end cleanly: status %d", status);
 }
 
-/* ---- the check ----------------------------------------------------------------------------------- */
+/* ---- the check
+ * ----------------------------------------------------------------------------------- */
 
 static int compare_u32(const void *a, const void *b)
 {
@@ -442,45 +282,48 @@ static int compare_u32(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-/* Asks the broker about every identity: what was acknowledged must be there, unchanged; nothing twice. */
+/* Asks the broker about every identity: what was acknowledged must be there, unchanged; nothing
+ * twice. */
 static unsigned check_all(unsigned round)
 {
 	static uint32_t seen[WORKERS * IDENTITIES];
 	unsigned held = 0;
-	struct conn c = {.fd = -1};
+	struct hand c = {.fd = -1};
 
-	if (conn_login(&c) < 0)
-		die("round %u: no session after the restart", round);
+	if (hand_login(&c, port) < 0)
+		hand_die("round %u: no session after the restart", round);
 	for (unsigned w = 0; w < WORKERS; w++) {
 		for (unsigned i = 0; i < IDENTITIES; i++) {
 			struct identity *id = &workers[w].id[i];
 			char req[1024], reply[4096];
 
-			request_text(req, sizeof req, "info", id, false);
-			if (conn_send(&c, req, strlen(req)) < 0)
-				die("round %u: the broker closed during the check", round);
-			int code = conn_reply(&c, reply, sizeof reply);
+			hand_request(req, sizeof req, "info", id->ip6, 0);
+			if (hand_send(&c, req, strlen(req)) < 0)
+				hand_die("round %u: the broker closed during the check", round);
+			int code = hand_reply(&c, reply, sizeof reply);
 
 			if (code < 0)
-				die("round %u: the broker closed during the check", round);
-			uint32_t addr = code == 200 ? reply_ipv4(reply) : 0;
+				hand_die("round %u: the broker closed during the check", round);
+			uint32_t addr = code == 200 ? hand_ipv4(reply) : 0;
 
 			if (id->belief == HELD && addr != id->addr)
-				die("round %u: acknowledged lease of %s lost: had %08x, now '%.60s'", round, id->ip6,
-					id->addr, reply);
+				hand_die(
+					"round %u: acknowledged lease of %s lost: had %08x, now '%.60s'",
+					round, id->ip6, id->addr, reply);
 			if (id->belief == NONE && addr)
-				die("round %u: %s released its lease, and it is back", round, id->ip6);
+				hand_die("round %u: %s released its lease, and it is back", round,
+					id->ip6);
 			id->belief = addr ? HELD : NONE;
 			id->addr = addr;
 			if (addr)
 				seen[held++] = addr;
 		}
 	}
-	conn_close(&c);
+	hand_close(&c);
 	qsort(seen, held, sizeof seen[0], compare_u32);
 	for (unsigned i = 1; i < held; i++)
 		if (seen[i] == seen[i - 1])
-			die("round %u: address %08x is held twice", round, seen[i]);
+			hand_die("round %u: address %08x is held twice", round, seen[i]);
 	return held;
 }
 
@@ -490,11 +333,11 @@ static void check_database(void)
 	pid_t pid = fork();
 
 	if (pid < 0)
-		die("fork: %s", strerror(errno));
+		hand_die("fork: %s", strerror(errno));
 	if (pid == 0)
 		broker_exec("--check-db");
 	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		die("causewayd --check-db found damage; see %s/causewayd.log", dir);
+		hand_die("causewayd --check-db found damage; see %s/causewayd.log", dir);
 }
 
 static void pick_port(void)
@@ -503,8 +346,9 @@ static void pick_port(void)
 	socklen_t len = sizeof a;
 	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || bind(fd, (struct sockaddr *) &a, sizeof a) < 0 || getsockname(fd, (struct sockaddr *) &a, &len) < 0)
-		die("no port: %s", strerror(errno));
+	if (fd < 0 || bind(fd, (struct sockaddr *) &a, sizeof a) < 0 ||
+		getsockname(fd, (struct sockaddr *) &a, &len) < 0)
+		hand_die("no port: %s", strerror(errno));
 	port = ntohs(a.sin6_port);
 	close(fd);
 }
@@ -532,6 +376,7 @@ int main(int argc, char **argv)
 
 	printf("# seed %u, %u rounds\n", seed, rounds);
 	fflush(stdout);
+	hand_at_death = end_broker;
 	signal(SIGPIPE, SIG_IGN);
 	pick_port();
 	write_config();
@@ -539,9 +384,10 @@ int main(int argc, char **argv)
 		workers[w].index = w;
 		workers[w].seed = seed * 31 + w;
 		for (unsigned i = 0; i < IDENTITIES; i++)
-			snprintf(workers[w].id[i].ip6, sizeof workers[w].id[i].ip6, "2001:db8:1:%x::%x", w + 1, i + 1);
+			snprintf(workers[w].id[i].ip6, sizeof workers[w].id[i].ip6,
+				"2001:db8:1:%x::%x", w + 1, i + 1);
 		if (pthread_create(&workers[w].thread, NULL, worker_main, &workers[w]) != 0)
-			die("no thread");
+			hand_die("no thread");
 	}
 	broker_start();
 	for (unsigned r = 0; r < rounds; r++) {
@@ -559,8 +405,8 @@ int main(int argc, char **argv)
 		if (took > slowest)
 			slowest = took;
 		if (r % 10 == 9 || r + 1 == rounds) {
-			printf("# round %u: killed after %d ms, back in %lld ms, %u leases checked\n", r + 1, after,
-				(long long) took, held);
+			printf("# round %u: killed after %d ms, back in %lld ms, %u leases checked\n",
+				r + 1, after, (long long) took, held);
 			fflush(stdout);
 		}
 	}
@@ -577,11 +423,11 @@ int main(int argc, char **argv)
 		total[2] += workers[w].deletes;
 		total[3] += workers[w].refused;
 	}
-	printf("# %ld creates, %ld renewals, %ld deletes acknowledged, %ld refused; slowest restart %lld ms\n", total[0],
-		total[1], total[2], total[3], (long long) slowest);
+	printf("# %ld creates, %ld renewals, %ld deletes acknowledged, %ld refused; slowest restart %lld ms\n",
+		total[0], total[1], total[2], total[3], (long long) slowest);
 	if (total[0] < (long) rounds || total[2] == 0)
-		die("hardly any load: the test proves nothing");
+		hand_die("hardly any load: the test proves nothing");
 	if (slowest > 2000)
-		die("a restart took %lld ms, 2000 are promised", (long long) slowest);
+		hand_die("a restart took %lld ms, 2000 are promised", (long long) slowest);
 	return 0;
 }
