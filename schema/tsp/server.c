@@ -262,7 +262,6 @@ static void on_frame(struct cw_tsp_server *s, struct cw_slice payload, int64_t n
 			s->ops->delete_acked(s->arg, &msg);
 	} else {
 		s->request_running = true;
-		s->idle_at = CW_TSP_NEVER;
 		s->ops->request(s->arg, &msg);
 	}
 }

@@ -434,6 +434,8 @@ static int respond(const char *challenge, const char *form, const char *uri, cha
 	assert_non_null(value_of(challenge, "nonce", nonce, sizeof nonce));
 	n = (size_t) snprintf(text, sizeof text, "alice:%s:secret", realm);
 	assert_int_equal(EVP_Digest(text, n, a1, NULL, EVP_md5(), NULL), 1);
+	if (strstr(form, "\"bob\"")) /* what a forgotten secret would be */
+		memset(a1, 0, 16);
 	n = 16 + (size_t) snprintf((char *) a1 + 16, sizeof a1 - 16, ":%s:abc", nonce);
 	hex_md5(a1, n, ha1);
 	n = (size_t) snprintf(text, sizeof text, "AUTHENTICATE:%s", uri);
@@ -480,6 +482,29 @@ static void digest_spellings(void **state)
 		assert_string_equal(cw_sasl_server_user(s), "alice");
 		(void) cw_sasl_server_free(s);
 	}
+}
+
+/* An unknown user's secret is not one that can be guessed. */
+static void digest_no_secret(void **state)
+{
+	static const char form[] =
+		"username=\"bob\",realm=\"%r\",nonce=\"%n\",nc=00000001,cnonce=\"abc\","
+		"digest-uri=\"%u\",response=%h,qop=auth";
+	const struct cw_sasl_params params = {.lookup = lookup, .arg = &users};
+	struct cw_sasl_server *s;
+	struct cw_sasl_out out;
+	char challenge[512], response[1024];
+	int n;
+
+	(void) state;
+	assert_int_equal(
+		cw_sasl_server_start(&params, "DIGEST-MD5", NULL, 0, &s, &out), CW_SASL_CONTINUE);
+	assert_true(out.n < sizeof challenge);
+	memcpy(challenge, out.data, out.n);
+	challenge[out.n] = '\0';
+	n = respond(challenge, form, "tsp/x", response, sizeof response);
+	assert_int_equal(cw_sasl_server_step(s, response, (size_t) n, &out), CW_SASL_FAILED);
+	(void) cw_sasl_server_free(s);
 }
 
 static void digest_challenge(void **state)
@@ -569,61 +594,13 @@ static void garbage(void **state)
 
 /* ---- verifiers ---- */
 
-static void verifiers(void **state)
-{
-	static const char *const kinds[] = {"SCRAM-SHA-256", "SCRAM-SHA-1", "DIGEST-MD5"};
-	struct cw_sasl_verifier v, again;
-
-	(void) state;
-	for (unsigned i = 0; i < CW_ARRAY_LEN(kinds); i++) {
-		assert_int_equal(
-			cw_sasl_make_verifier(kinds[i], "alice", REALM, "secret", 5000, &v), 0);
-		assert_string_equal(v.kind, kinds[i]);
-		assert_null(strstr(v.text, "secret"));
-		assert_int_equal(cw_sasl_check_password(&v, "alice", "secret"), 1);
-		assert_int_equal(cw_sasl_check_password(&v, "alice", "Secret"), 0);
-		assert_int_equal(cw_sasl_check_password(&v, "alice", ""), 0);
-		assert_int_equal(
-			cw_sasl_make_verifier(kinds[i], "alice", REALM, "secret", 5000, &again), 0);
-		if (i < 2) { /* a salt of its own */
-			assert_string_not_equal(v.text, again.text);
-			assert_memory_equal(v.text, "5000:", 5);
-		}
-		/* Damage is told from a wrong password. */
-		v.text[strlen(v.text) / 4] = '!';
-		assert_int_equal(cw_sasl_check_password(&v, "alice", "secret"), CW_E_SYNTAX);
-		assert_int_equal(
-			cw_sasl_make_verifier(kinds[i], "", REALM, "secret", 0, &v), CW_E_SYNTAX);
-		assert_int_equal(
-			cw_sasl_make_verifier(kinds[i], "alice", REALM, "", 0, &v), CW_E_SYNTAX);
-		assert_int_equal(cw_sasl_make_verifier(kinds[i], "alice", REALM, "a\nb", 0, &v),
-			CW_E_SYNTAX);
-	}
-	assert_int_equal(cw_sasl_make_verifier("DIGEST-MD5", "a", NULL, "b", 0, &v), CW_E_SYNTAX);
-	assert_int_equal(cw_sasl_make_verifier("LOGIN", "a", REALM, "b", 0, &v), CW_E_SYNTAX);
-}
-
-/* RFC 5802 5 and RFC 7677 3 print exchanges of user "user", password "pencil"; the keys follow from
- * salt and count. */
-static void scram_vectors(void **state)
-{
-	struct cw_sasl_verifier sha1 = {"SCRAM-SHA-1",
-		"4096:QSXCR+Q6sek8bf92$6dlGYMOdZcOPutkcNY8U2g7vK9Y=:D+CSWLOshSulAsxiupA+qs2/fTE="};
-	struct cw_sasl_verifier sha256 = {"SCRAM-SHA-256",
-		"4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:"
-		"wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="};
-
-	(void) state;
-	assert_int_equal(cw_sasl_check_password(&sha1, "user", "pencil"), 1);
-	assert_int_equal(cw_sasl_check_password(&sha256, "user", "pencil"), 1);
-	assert_int_equal(cw_sasl_check_password(&sha256, "user", "Pencil"), 0);
-}
-
 static void damaged_verifiers(void **state)
 {
 	static const char *const texts[] = {"", "4096", "4096:", "4096:AAAA", "4096:AAAA$",
-		"4096:AAAA$AAAA:AAAA", "0:AAAA$AAAA:AAAA", "99999999999:AAAA$AAAA:AAAA",
-		"x:AAAA$AAAA:AAAA",
+		"4096:AAAA$AAAA:AAAA",
+		"4096:AAAA$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:AAAA",
+		"4096:AAAA$AAAA:WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=", "0:AAAA$AAAA:AAAA",
+		"99999999999:AAAA$AAAA:AAAA", "x:AAAA$AAAA:AAAA",
 		"4096:$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="};
 	unsigned char ha1[CW_SASL_HA1_LEN];
 	struct cw_sasl_verifier v;
@@ -763,9 +740,8 @@ int main(void)
 		cmocka_unit_test_setup(not_offered, reset),
 		cmocka_unit_test_setup(digest_challenge, reset),
 		cmocka_unit_test_setup(digest_spellings, reset),
+		cmocka_unit_test_setup(digest_no_secret, reset),
 		cmocka_unit_test_setup(garbage, reset),
-		cmocka_unit_test_setup(verifiers, reset),
-		cmocka_unit_test_setup(scram_vectors, reset),
 		cmocka_unit_test_setup(damaged_verifiers, reset),
 		cmocka_unit_test_setup(not_ascii, reset),
 		cmocka_unit_test_setup(threads, reset),

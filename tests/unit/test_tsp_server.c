@@ -467,6 +467,21 @@ static void pushed_deletes(void **state)
 	assert_heard(&o, "[acked]");
 	say(&o, TSP_QUERY);
 	assert_heard(&o, "<" TSP_INFO ">");
+	/* Another address, or another end, is another pair: questions. */
+	assert_int_equal(push_delete(&o), 0);
+	(void) tsp_owner_record(&o);
+	say(&o, FRAME("<tunnel action=\"info\" type=\"v4v6\"><client>" TSP_V6("2001:db8::1")
+				TSP_V4("192.0.2.11") "</client></tunnel>"));
+	assert_heard(&o, "<" TSP_308 ">");
+	say(&o, FRAME("<tunnel action=\"info\" type=\"v4v6\"><client>" TSP_V6("2001:db8::9")
+				TSP_V4("192.0.2.10") "</client></tunnel>"));
+	assert_int_equal(strncmp(tsp_owner_record(&o), "<Content-length: 327", 20), 0);
+	say(&o, FRAME("<tunnel action=\"info\" type=\"v4v6\"><client>" TSP_V6(
+			"2001:db8::1") "</client></tunnel>"));
+	assert_heard(&o, "<" TSP_INFO ">");
+	assert_int_equal(push_delete(&o), 0);
+	say(&o, TSP_QUERY);
+	assert_heard(&o, "<" TSP_PUSH ">[acked]");
 	/* Never between a question and its answer. */
 	o.hold = true;
 	say(&o, TSP_DELETE);

@@ -349,6 +349,8 @@ static void render_refuses(void **state)
 	assert_int_equal(cw_tsp_render(NULL, &m, out, sizeof out), CW_E_SYNTAX);
 	b.text = "";
 	assert_int_equal(cw_tsp_render(NULL, &m, out, sizeof out), CW_E_SYNTAX);
+	b.text = "A-Z_az.09:[]";
+	assert_true(cw_tsp_render(NULL, &m, out, sizeof out) > 0);
 	b.text = NULL;
 	assert_int_equal(cw_tsp_render(NULL, &m, out, sizeof out), CW_E_SYNTAX);
 	memset(big, 'a', sizeof big - 1);
@@ -392,6 +394,7 @@ static void capability(void **state)
 	assert_int_equal(cw_tsp_render_capability("plain", NULL, out, sizeof out), CW_E_SYNTAX);
 	assert_int_equal(cw_tsp_render_capability("A-VERY-LONG-MECHANISM", NULL, out, sizeof out),
 		CW_E_SYNTAX);
+	assert_true(cw_tsp_render_capability("A-MECHANISM-NAMED-20", NULL, out, sizeof out) > 0);
 	assert_int_equal(cw_tsp_render_capability("PLAIN", NULL, out, 20), CW_E_LIMIT);
 }
 
@@ -583,6 +586,7 @@ static void frame_headers(void **state)
 		{"Content-length: 10000000000000000000000\r\n", CW_E_SYNTAX},
 		{"Content-length: 000004\r\n", CW_E_SYNTAX},
 		{"Content-length: 0\r\n", CW_E_SYNTAX},
+		{"Content-length: 8192\r\n", 0},
 		{"Content-length: 8193\r\n", CW_E_LIMIT},
 		{"Content-length: 99999\r\n", CW_E_LIMIT},
 		{"AUTHENTICATE ANONYMOUS\r\n", CW_E_SYNTAX},
