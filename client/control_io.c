@@ -260,19 +260,21 @@ static void on_connection(uv_stream_t *server, int status)
 static int connect_unix(const char *path)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	CW_CLEANUP(cw_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	int ret;
+	int fd;
+	int r;
 
-	if (fd < 0)
-		return -errno;
 	if (strlen(path) >= sizeof to.sun_path)
 		return -ENAMETOOLONG;
 	memcpy(to.sun_path, path, strlen(path) + 1);
-	if (connect(fd, (struct sockaddr *) &to, sizeof to) < 0)
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
 		return -errno;
-	ret = fd;
-	fd = -1;
-	return ret;
+	if (connect(fd, (struct sockaddr *) &to, sizeof to) < 0) {
+		r = -errno;
+		(void) close(fd);
+		return r;
+	}
+	return fd;
 }
 
 static void on_server_closed(uv_handle_t *h)
@@ -293,7 +295,6 @@ static int listen_at(struct cw_control *c)
 		return -EADDRINUSE;
 	if (other == -ECONNREFUSED) /* left over by a killed client */
 		(void) unlink(c->path);
-	other = -1;
 	old = umask(0177);
 	r = uv_pipe_bind(&c->pipe, c->path);
 	(void) umask(old);

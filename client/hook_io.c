@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <uv.h>
@@ -24,8 +23,8 @@ struct job {
 	char event[16];
 	char *env[ENV_MAX + 1];
 	unsigned n_env;
-	char text[ENV_OCTETS];
-	size_t used;
+	struct cw_writer text; /* over room */
+	char room[ENV_OCTETS];
 };
 
 struct cw_hooks {
@@ -171,20 +170,22 @@ bool cw_hooks_busy(const struct cw_hooks *h)
 	return h->running || !cw_list_empty(&h->queue);
 }
 
-static void env(struct job *j, const char *fmt, ...) CW_PRINTF(2, 3);
-static void env(struct job *j, const char *fmt, ...)
+static void env(struct job *j, const char *name, const char *value)
 {
-	size_t left = sizeof j->text - j->used;
-	va_list ap;
-	int n;
+	char *start = (char *) j->text.pos;
 
-	va_start(ap, fmt);
-	n = vsnprintf(j->text + j->used, left, fmt, ap);
-	va_end(ap);
-	if (n < 0 || (size_t) n >= left || j->n_env == ENV_MAX)
-		return;
-	j->env[j->n_env++] = j->text + j->used;
-	j->used += (size_t) n + 1;
+	cw_write_fmt(&j->text, "%s=%s", name, value);
+	cw_write_u8(&j->text, 0);
+	if (!j->text.bad && j->n_env < ENV_MAX)
+		j->env[j->n_env++] = start;
+}
+
+static void env_number(struct job *j, const char *name, unsigned value)
+{
+	char text[16];
+
+	(void) snprintf(text, sizeof text, "%u", value);
+	env(j, name, text);
 }
 
 static void describe(struct job *j, const struct cw_hook_facts *f)
@@ -196,21 +197,21 @@ static void describe(struct job *j, const struct cw_hook_facts *f)
 	char when[CW_TIME_STRLEN];
 	char broker[CW_BROKER_STRLEN];
 
-	env(j, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
-	env(j, "CAUSEWAY_EVENT=%s", f->event);
-	env(j, "CAUSEWAY_REASON=%s", f->reason ? f->reason : "");
-	env(j, "CAUSEWAY_DEVICE=%s", f->device);
-	env(j, "CAUSEWAY_KIND=%s", f->kind);
-	env(j, "CAUSEWAY_MTU=%u", f->mtu);
-	env(j, "CAUSEWAY_IPV4=%s", cw_addr4_str(l->tsp.ipv4, a4));
-	env(j, "CAUSEWAY_PORTS=%s",
+	env(j, "PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
+	env(j, "CAUSEWAY_EVENT", f->event);
+	env(j, "CAUSEWAY_REASON", f->reason ? f->reason : "");
+	env(j, "CAUSEWAY_DEVICE", f->device);
+	env(j, "CAUSEWAY_KIND", f->kind);
+	env_number(j, "CAUSEWAY_MTU", f->mtu);
+	env(j, "CAUSEWAY_IPV4", cw_addr4_str(l->tsp.ipv4, a4));
+	env(j, "CAUSEWAY_PORTS",
 		cw_portset_is_whole(l->tsp.ports) ? "" : cw_portset_str(l->tsp.ports, ports));
-	env(j, "CAUSEWAY_IPV6=%s", cw_addr6_str(&l->tsp.client6, a6));
-	env(j, "CAUSEWAY_TEP_IPV4=%s", l->tsp.tep4.v ? cw_addr4_str(l->tsp.tep4, a4) : "");
-	env(j, "CAUSEWAY_TEP_IPV6=%s", cw_addr6_str(&l->tsp.tep6, a6));
-	env(j, "CAUSEWAY_LIFETIME=%u", l->tsp.lifetime_s);
-	env(j, "CAUSEWAY_EXPIRES=%s", cw_time_str(l->expires_wall_s, when));
-	env(j, "CAUSEWAY_BROKER=%s", cw_broker_str(&l->broker, broker));
+	env(j, "CAUSEWAY_IPV6", cw_addr6_str(&l->tsp.client6, a6));
+	env(j, "CAUSEWAY_TEP_IPV4", l->tsp.tep4.v ? cw_addr4_str(l->tsp.tep4, a4) : "");
+	env(j, "CAUSEWAY_TEP_IPV6", cw_addr6_str(&l->tsp.tep6, a6));
+	env_number(j, "CAUSEWAY_LIFETIME", l->tsp.lifetime_s);
+	env(j, "CAUSEWAY_EXPIRES", cw_time_str(l->expires_wall_s, when));
+	env(j, "CAUSEWAY_BROKER", cw_broker_str(&l->broker, broker));
 }
 
 void cw_hooks_run(struct cw_hooks *h, const struct cw_hook_facts *facts)
@@ -227,6 +228,7 @@ void cw_hooks_run(struct cw_hooks *h, const struct cw_hook_facts *facts)
 		return;
 	}
 	(void) snprintf(j->event, sizeof j->event, "%s", facts->event);
+	j->text = cw_writer_of(j->room, sizeof j->room);
 	describe(j, facts);
 	cw_list_append(&h->queue, &j->in_queue);
 	h->n_queue++;

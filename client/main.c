@@ -190,6 +190,7 @@ static int parse(struct line *l, int argc, char **argv, const struct command *c)
 		if (flags[i].argument)
 			shorts[n++] = ':';
 	}
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread */
 	while (r == 0 && (got = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		const struct flag *f = got >= OPTION_BASE ? &flags[got - OPTION_BASE] : NULL;
 
@@ -248,22 +249,22 @@ static int go_to_background(const struct line *l)
 	argv = cw_zalloc(n + 2, sizeof *argv);
 	if (!argv || pipe(fds) < 0) {
 		(void) fprintf(stderr, "causeway: cannot start the background process: %s\n",
-			strerror(errno));
+			cw_strerror(-errno));
 		return CW_EXIT_FAILURE;
 	}
 	memcpy(argv, l->argv, n * sizeof *argv);
 	argv[n] = foreground;
 	(void) fcntl(fds[0], F_SETFD, FD_CLOEXEC);
 	(void) snprintf(ready, sizeof ready, "%d", fds[1]);
-	(void) setenv(READY_FD_ENV, ready, 1);
+	(void) setenv(READY_FD_ENV, ready, 1); /* NOLINT(concurrency-mt-unsafe) */
 	(void) posix_spawnattr_init(&attr);
 	(void) posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID);
 	r = posix_spawn(&pid, "/proc/self/exe", NULL, &attr, argv, environ);
 	(void) posix_spawnattr_destroy(&attr);
 	(void) close(fds[1]);
 	if (r) {
-		(void) fprintf(
-			stderr, "causeway: cannot start the background process: %s\n", strerror(r));
+		(void) fprintf(stderr, "causeway: cannot start the background process: %s\n",
+			cw_strerror(-r));
 		return CW_EXIT_FAILURE;
 	}
 	n = 0;
@@ -320,7 +321,7 @@ static void open_log(const struct cw_client_conf *conf, const struct line *l, bo
 
 static int run_up(const struct line *l, const struct cw_client_conf *conf)
 {
-	const char *ready = getenv(READY_FD_ENV);
+	const char *ready = getenv(READY_FD_ENV); /* NOLINT(concurrency-mt-unsafe) */
 	int ready_fd = ready ? (int) strtol(ready, NULL, 10) : -1;
 	struct cw_client_opts opts = {.conf = conf,
 		.once = l->once,
@@ -333,7 +334,7 @@ static int run_up(const struct line *l, const struct cw_client_conf *conf)
 
 	if (ready_fd >= 0)
 		(void) fcntl(ready_fd, F_SETFD, FD_CLOEXEC);
-	(void) unsetenv(READY_FD_ENV);
+	(void) unsetenv(READY_FD_ENV); /* NOLINT(concurrency-mt-unsafe) */
 	open_log(conf, l, ready_fd >= 0);
 	r = read_secret(conf, &secret);
 	if (r)

@@ -44,7 +44,8 @@ static int read_line(int fd, char *to)
 /* Path of the credential, if systemd gave one. */
 static const char *credential(char path[static 512])
 {
-	const char *dir = getenv("CREDENTIALS_DIRECTORY"); /* before any thread: see main.c */
+	/* Before any thread: see main.c. */
+	const char *dir = getenv("CREDENTIALS_DIRECTORY"); /* NOLINT(concurrency-mt-unsafe) */
 	int n = dir && dir[0] == '/' ? snprintf(path, 512, "%s/password", dir) : -1;
 
 	return n > 0 && n < 512 && access(path, R_OK) == 0 ? path : NULL;

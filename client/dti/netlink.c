@@ -143,20 +143,19 @@ int cw_netlink_open(struct cw_netlink **ret)
 {
 	const struct timeval wait = {.tv_sec = REPLY_WAIT_S};
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-	CW_CLEANUP(cw_closep) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	struct cw_netlink *nl;
+	struct cw_netlink *nl = cw_zalloc(1, sizeof *nl);
+	int r;
 
-	if (fd < 0)
-		return -errno;
-	/* Connected to the kernel: other processes cannot answer in its place. */
-	if (connect(fd, (struct sockaddr *) &kernel, sizeof kernel) < 0 ||
-		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) < 0)
-		return -errno;
-	nl = cw_zalloc(1, sizeof *nl);
 	if (!nl)
 		return -ENOMEM;
-	nl->fd = fd;
-	fd = -1;
+	nl->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	/* Connected to the kernel: other processes cannot answer in its place. */
+	if (nl->fd < 0 || connect(nl->fd, (struct sockaddr *) &kernel, sizeof kernel) < 0 ||
+		setsockopt(nl->fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) < 0) {
+		r = -errno;
+		(void) cw_netlink_close(nl);
+		return r;
+	}
 	*ret = nl;
 	return 0;
 }
@@ -164,7 +163,7 @@ int cw_netlink_open(struct cw_netlink **ret)
 struct cw_netlink *cw_netlink_close(struct cw_netlink *nl)
 {
 	if (nl)
-		(void) close(nl->fd);
+		cw_closep(&nl->fd);
 	return cw_free(nl);
 }
 
@@ -252,17 +251,17 @@ int cw_netlink_route4(struct cw_netlink *nl, int index, const struct cw_prefix4 
 int cw_netlink_watch(void)
 {
 	struct sockaddr_nl local = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_IPV6_IFADDR};
-	CW_CLEANUP(cw_closep)
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-	int ret;
+	int r;
 
 	if (fd < 0)
 		return -errno;
-	if (bind(fd, (struct sockaddr *) &local, sizeof local) < 0)
-		return -errno;
-	ret = fd;
-	fd = -1;
-	return ret;
+	if (bind(fd, (struct sockaddr *) &local, sizeof local) < 0) {
+		r = -errno;
+		(void) close(fd);
+		return r;
+	}
+	return fd;
 }
 
 /* The address in one RTM_DELADDR message. */
@@ -296,7 +295,7 @@ bool cw_netlink_watch_read(
 	unsigned count = 0;
 
 	for (int rounds = 0; rounds < 32; rounds++) {
-		struct sockaddr_nl from;
+		struct sockaddr_nl from = {0};
 		socklen_t from_len = sizeof from;
 		ssize_t got =
 			recvfrom(fd, buf, sizeof buf, 0, (struct sockaddr *) &from, &from_len);

@@ -418,7 +418,7 @@ static void on_frame(struct cw_tsp_client *c, struct cw_slice payload)
 {
 	struct cw_tsp_client_event ev = {.status = CW_TSP_EVENTS};
 	enum cw_tsp_event fault;
-	struct cw_tsp_msg msg;
+	struct cw_tsp_msg msg = {0};
 	struct cw_slice xml;
 	int r;
 
