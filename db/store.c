@@ -464,13 +464,11 @@ int cw_store_open(
 	struct cw_store *s;
 	int r;
 
-	if (why_n > 0)
-		why[0] = '\0';
+	(void) snprintf(why, why_n, "%s", "");
 	s = cw_zalloc(1, sizeof *s);
-	if (!s)
-		return -ENOMEM;
-	r = init_locks(s);
+	r = s ? init_locks(s) : -ENOMEM;
 	if (r < 0) {
+		(void) snprintf(why, why_n, "%s", cw_strerror(r));
 		cw_free(s);
 		return r;
 	}
@@ -494,7 +492,7 @@ int cw_store_open(
 	if (r == 0)
 		r = s->ops->open(conf, &s->errors, why, why_n, &s->backend);
 	if (r < 0) {
-		if (why_n > 0 && !why[0])
+		if (why_n > 0 && why[0] == '\0')
 			(void) snprintf(why, why_n, "%s", cw_strerror(r));
 		(void) store_free(s, false);
 		return r;

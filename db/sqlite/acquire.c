@@ -175,6 +175,8 @@ static int grant(struct cw_backend *b, struct ask *ask, const struct place *at)
 	l.addr = at->addr;
 	l.ports = cw_sq_ports(at->pool, at->psid);
 	r = write_row(b, at->has_row ? CW_SQ_LEASE_GRANT : CW_SQ_LEASE_NEW, &l, at->withheld);
+	if (r == 0)
+		b->seq--; /* nobody has seen that number */
 	if (r <= 0)
 		return r;
 	r = begin_tenure(b, ask, &l);

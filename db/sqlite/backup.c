@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -65,16 +64,16 @@ static int write_copy(sqlite3 *from, const char *path)
 	return r;
 }
 
-static int fsync_path(const char *path, int flags)
+static int sync_file(const char *path)
 {
-	CW_CLEANUP(cw_closep) int fd = open(path, flags | O_CLOEXEC);
+	CW_CLEANUP(cw_closep) int fd = open(path, O_RDWR | O_CLOEXEC);
 
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
 int cw_sq_backup(struct cw_store_reader *r, const char *to_path)
 {
-	char part[PATH_MAX], dir[PATH_MAX];
+	char part[PATH_MAX];
 	int n = snprintf(part, sizeof part, "%s.part", to_path), fd, ret;
 
 	if (n < 0 || (size_t) n >= sizeof part)
@@ -88,12 +87,11 @@ int cw_sq_backup(struct cw_store_reader *r, const char *to_path)
 	(void) close(fd);
 	ret = write_copy(cw_sq_reader_db(r), part);
 	if (ret == 0)
-		ret = fsync_path(part, O_RDWR);
+		ret = sync_file(part);
 	if (ret == 0 && link(part, to_path) < 0)
 		ret = -errno;
 	(void) unlink(part);
 	if (ret < 0)
 		return ret;
-	(void) snprintf(dir, sizeof dir, "%s", to_path);
-	return fsync_path(dirname(dir), O_RDONLY | O_DIRECTORY);
+	return cw_sq_sync_folder(to_path);
 }

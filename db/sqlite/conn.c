@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,21 +40,38 @@ static const char *const statements[CW_SQ_COUNT_OF] = {
 
 /* ---- results ---- */
 
-/* Writing to a full disk is an answer; so is a quota. Only writes can tell: an fsync that says
- * ENOSPC has lost data. */
+/* errno of the last call that failed on the database file or its WAL; 0: none did. */
+static int file_errno(sqlite3 *db, int which)
+{
+	sqlite3_file *f = NULL;
+	int e = 0;
+
+	if (sqlite3_file_control(db, "main", which, (void *) &f) != SQLITE_OK || !f ||
+		!f->pMethods ||
+		f->pMethods->xFileControl(f, SQLITE_FCNTL_LAST_ERRNO, &e) != SQLITE_OK)
+		return 0;
+	return e;
+}
+
+/* Writing to a full disk is an answer; so is a quota, which SQLite does not tell from other errors.
+ * Only writes can say so: an fsync that fails has lost data, whatever it calls it. The two files
+ * remember their last errors for long, so if one of them had another error than these, it counts.
+ * The index beside the WAL holds nothing that must last. */
 static bool is_space(sqlite3 *db, int rc)
 {
-	int e = db ? sqlite3_system_errno(db) : 0;
+	int e[2];
 
-	switch (rc) {
-	case SQLITE_IOERR_WRITE:
-	case SQLITE_IOERR_SHMSIZE:
-	case SQLITE_IOERR_SHMOPEN:
-	case SQLITE_IOERR_SHMMAP:
-		return e == ENOSPC || e == EDQUOT;
-	default:
+	if (rc == SQLITE_IOERR_SHMSIZE)
+		return true;
+	if (rc != SQLITE_IOERR_WRITE || !db)
 		return false;
+	e[0] = file_errno(db, SQLITE_FCNTL_FILE_POINTER);
+	e[1] = file_errno(db, SQLITE_FCNTL_JOURNAL_POINTER);
+	for (int i = 0; i < 2; i++) {
+		if (e[i] != 0 && e[i] != ENOSPC && e[i] != EDQUOT)
+			return false;
 	}
+	return e[0] != 0 || e[1] != 0;
 }
 
 int cw_sq_result(sqlite3 *db, int rc, struct cw_db_errors *errors)
@@ -304,19 +320,21 @@ fail:
 	return cw_sq_result(b->db, rc, b->errors);
 }
 
-static int fsync_dir_of(const char *path)
+int cw_sq_sync_folder(const char *path)
 {
-	char *copy = cw_strdup(path);
 	CW_CLEANUP(cw_closep) int fd = -1;
-	int r = 0;
+	char folder[PATH_MAX] = ".";
+	const char *slash = strrchr(path, '/');
+	size_t n = slash ? (size_t) (slash - path) + (slash == path) : 0;
 
-	if (!copy)
-		return -ENOMEM;
-	fd = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd) < 0)
-		r = -errno;
-	cw_free(copy);
-	return r;
+	if (n >= sizeof folder)
+		return -ENAMETOOLONG;
+	if (slash) {
+		memcpy(folder, path, n);
+		folder[n] = '\0';
+	}
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
 /* Takes PATH.lock, and makes the file if there is none. */
@@ -350,7 +368,7 @@ static int claim_file(struct cw_backend *b, char *why, size_t why_n)
 		say(why, why_n, b->path, cw_strerror(-e));
 		return -e;
 	}
-	return fsync_dir_of(b->path);
+	return cw_sq_sync_folder(b->path);
 }
 
 static int on_commit(void *arg, sqlite3 *db, const char *name, int frames)
@@ -470,6 +488,7 @@ static int backend_open(const struct cw_store_config *conf, struct cw_db_errors 
 	if (!b)
 		return -ENOMEM;
 	b->lock_fd = -1;
+	b->checkpoint_at = CW_SQ_CHECKPOINT_AT;
 	b->errors = errors;
 	b->memory = strcmp(conf->path, ":memory:") == 0;
 	(void) snprintf(name, sizeof name, "file:/cw-%u?vfs=memdb", atomic_fetch_add(&memories, 1));
@@ -485,7 +504,7 @@ static int backend_open(const struct cw_store_config *conf, struct cw_db_errors 
 	if (r < 0)
 		return r;
 	if (!b->memory) {
-		r = fsync_dir_of(b->path); /* the WAL is new as well */
+		r = cw_sq_sync_folder(b->path); /* the WAL is new as well */
 		if (r < 0) {
 			say(why, why_n, b->path, cw_strerror(r));
 			return r;
@@ -541,7 +560,7 @@ static int backend_upkeep(struct cw_backend *b)
 {
 	int rc, r;
 
-	if (b->wal_frames < CW_SQ_CHECKPOINT_AT)
+	if (b->wal_frames < b->checkpoint_at)
 		return 0;
 	rc = sqlite3_wal_checkpoint_v2(b->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	if ((rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED)

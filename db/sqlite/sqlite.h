@@ -82,9 +82,10 @@ struct cw_backend {
 	struct cw_db_errors *errors;
 	/* The first failure of the database within the running operation: the front rolls back. */
 	int fault;
-	bool surprise;   /* it was a constraint */
-	int64_t changes; /* of the connection when the transaction began */
-	int wal_frames;  /* after the last commit */
+	bool surprise;     /* it was a constraint */
+	int64_t changes;   /* of the connection when the transaction began */
+	int wal_frames;    /* after the last commit */
+	int checkpoint_at; /* pages of WAL */
 	uint64_t seq;
 	bool seq_dirty;
 	struct cw_sq_cache *cache; /* NULL: to be rebuilt */
@@ -109,6 +110,9 @@ int cw_sq_number(struct cw_backend *b, enum cw_sq_statement s, int64_t none, int
 /* Opens a connection with the pragmas both writer and readers have. *ret is set if memory allowed,
  * also on failure. */
 int cw_sq_connect(const char *path, bool memory, bool readonly, sqlite3 **ret);
+
+/* fsync of the folder a path is in: the name of a new file is on disk. 0 or -errno. */
+int cw_sq_sync_folder(const char *path);
 
 static inline void cw_sq_int(sqlite3_stmt *st, int i, int64_t v)
 {

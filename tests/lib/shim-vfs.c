@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -11,13 +13,22 @@
 struct shim shim;
 
 static sqlite3_vfs *real;
-static _Thread_local int last_errno;
 
 /* The file SQLite sees; the real one lies behind it. */
 struct shim_file {
 	sqlite3_file base;
 	sqlite3_file *file;
+	struct image *image;
+	int last_errno;
 };
+
+/* What a file has on the disk. */
+static struct image {
+	char path[160];
+	uint8_t *p;
+	sqlite3_int64 n;
+} images[16];
+static size_t n_images;
 
 static sqlite3_file *inner(sqlite3_file *f)
 {
@@ -25,7 +36,7 @@ static sqlite3_file *inner(sqlite3_file *f)
 }
 
 /* Does this call fail? */
-static bool fails(unsigned what)
+static bool fails(sqlite3_file *f, unsigned what)
 {
 	long n;
 
@@ -35,8 +46,65 @@ static bool fails(unsigned what)
 	if (n < shim.fail_at || (n > shim.fail_at && !shim.fail_on))
 		return false;
 	shim.failed++;
-	last_errno = shim.fail_errno;
+	/* As the unix VFS: what it makes SQLITE_FULL of, it forgets. */
+	((struct shim_file *) (void *) f)->last_errno =
+		what == SHIM_WRITE && shim.fail_errno == ENOSPC ? 0 : shim.fail_errno;
 	return true;
+}
+
+/* The whole file as it is now is durable. */
+static void remember(sqlite3_file *f)
+{
+	struct image *image = ((struct shim_file *) (void *) f)->image;
+	sqlite3_int64 n = 0;
+
+	if (!shim.power || !image || inner(f)->pMethods->xFileSize(inner(f), &n) != SQLITE_OK)
+		return;
+	free(image->p);
+	image->p = malloc((size_t) n + 1);
+	image->n = n;
+	if (!image->p ||
+		(n > 0 && inner(f)->pMethods->xRead(inner(f), image->p, (int) n, 0) != SQLITE_OK))
+		abort();
+}
+
+static struct image *image_of(const char *path)
+{
+	for (size_t i = 0; i < n_images; i++) {
+		if (strcmp(images[i].path, path) == 0)
+			return &images[i];
+	}
+	if (n_images == sizeof images / sizeof images[0])
+		abort();
+	(void) snprintf(images[n_images].path, sizeof images[0].path, "%s", path);
+	return &images[n_images++];
+}
+
+void shim_power_forget(void)
+{
+	for (size_t i = 0; i < n_images; i++)
+		free(images[i].p);
+	memset(images, 0, sizeof images);
+	n_images = 0;
+}
+
+void shim_power_cut(const char *from, const char *to)
+{
+	size_t len = strlen(from);
+
+	for (size_t i = 0; i < n_images; i++) {
+		char path[256];
+		FILE *f;
+
+		if (strncmp(images[i].path, from, len) != 0 || images[i].path[len] != '/' ||
+			!images[i].p)
+			continue;
+		(void) snprintf(path, sizeof path, "%s%s", to, images[i].path + len);
+		f = fopen(path, "we");
+		if (!f || fwrite(images[i].p, 1, (size_t) images[i].n, f) != (size_t) images[i].n ||
+			fclose(f) != 0)
+			abort();
+	}
 }
 
 static int x_close(sqlite3_file *f)
@@ -53,7 +121,7 @@ static int x_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 {
 	shim.writes++;
 	/* As the unix VFS answers: a full disk is a result of its own. */
-	if (fails(SHIM_WRITE))
+	if (fails(f, SHIM_WRITE))
 		return shim.fail_errno == ENOSPC ? SQLITE_FULL : SQLITE_IOERR_WRITE;
 	return inner(f)->pMethods->xWrite(inner(f), p, n, at);
 }
@@ -61,13 +129,15 @@ static int x_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 static int x_truncate(sqlite3_file *f, sqlite3_int64 size)
 {
 	shim.truncates++;
-	if (fails(SHIM_TRUNCATE))
+	if (fails(f, SHIM_TRUNCATE))
 		return SQLITE_IOERR_TRUNCATE;
 	return inner(f)->pMethods->xTruncate(inner(f), size);
 }
 
 static int x_sync(sqlite3_file *f, int flags)
 {
+	int rc;
+
 	shim.syncs++;
 	if (shim.sync_delay_us > 0) {
 		struct timespec t = {.tv_sec = shim.sync_delay_us / 1000000,
@@ -76,9 +146,12 @@ static int x_sync(sqlite3_file *f, int flags)
 		while (nanosleep(&t, &t) < 0 && errno == EINTR)
 			;
 	}
-	if (fails(SHIM_SYNC))
+	if (fails(f, SHIM_SYNC))
 		return SQLITE_IOERR_FSYNC;
-	return inner(f)->pMethods->xSync(inner(f), flags);
+	rc = inner(f)->pMethods->xSync(inner(f), flags);
+	if (rc == SQLITE_OK)
+		remember(f);
+	return rc;
 }
 
 static int x_file_size(sqlite3_file *f, sqlite3_int64 *ret)
@@ -103,6 +176,12 @@ static int x_check_reserved(sqlite3_file *f, int *ret)
 
 static int x_control(sqlite3_file *f, int op, void *arg)
 {
+	int e = ((struct shim_file *) (void *) f)->last_errno;
+
+	if (op == SQLITE_FCNTL_LAST_ERRNO && e != 0) {
+		*(int *) arg = e;
+		return SQLITE_OK;
+	}
 	return inner(f)->pMethods->xFileControl(inner(f), op, arg);
 }
 
@@ -166,18 +245,14 @@ static int v_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags
 	s->file = (sqlite3_file *) (void *) (s + 1);
 	s->file->pMethods = NULL;
 	rc = real->xOpen(real, name, s->file, flags, ret_flags);
-	if (rc == SQLITE_OK)
-		s->base.pMethods = &methods;
+	if (rc != SQLITE_OK)
+		return rc;
+	s->base.pMethods = &methods;
+	if (shim.power && name && flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL)) {
+		s->image = image_of(name);
+		remember(f); /* what is there was there before the power came */
+	}
 	return rc;
-}
-
-static int v_error(sqlite3_vfs *vfs, int n, char *text)
-{
-	int e = last_errno;
-
-	(void) vfs;
-	last_errno = 0;
-	return e != 0 ? e : real->xGetLastError(real, n, text);
 }
 
 int shim_register(void)
@@ -192,7 +267,6 @@ int shim_register(void)
 	vfs.zName = "shim";
 	vfs.szOsFile = (int) sizeof(struct shim_file) + real->szOsFile;
 	vfs.xOpen = v_open;
-	vfs.xGetLastError = v_error;
 	return sqlite3_vfs_register(&vfs, 1);
 }
 
@@ -204,5 +278,4 @@ void shim_arm(unsigned what, long k, int error, bool on)
 	shim.fail_on = on;
 	shim.counted = 0;
 	shim.failed = 0;
-	last_errno = 0;
 }

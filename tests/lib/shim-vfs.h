@@ -16,6 +16,7 @@ struct shim {
 	bool fail_on;       /* and all after it */
 	int fail_errno;     /* ENOSPC, EDQUOT, EIO */
 	unsigned sync_delay_us;
+	bool power; /* remember what each sync made durable, for shim_power_cut() */
 	/* What happened. */
 	_Atomic uint64_t writes, syncs, truncates;
 	_Atomic long counted; /* of fail_what, since shim_arm() */
@@ -29,3 +30,8 @@ int shim_register(void);
 /* The k-th of `what` fails with `error` from now on counted; on: and all after it. k = 0 disarms.
  */
 void shim_arm(unsigned what, long k, int error, bool on);
+/* What would be on the disk if the power went now: of each file below `from`, what its last sync
+ * covered (what was written since is lost), as files of the same names in `to`. Files opened before
+ * shim.power was set are not known. */
+void shim_power_cut(const char *from, const char *to);
+void shim_power_forget(void);

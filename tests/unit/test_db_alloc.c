@@ -179,6 +179,28 @@ static void exclusions_are_jumped_over_and_come_back(void **state)
 	assert_int_equal(fx_sql_int(fx, "SELECT count(*) FROM unused"), 0);
 }
 
+static void what_comes_back_joins_what_is_there(void **state)
+{
+	struct fx *fx = *state;
+	uint64_t p = fx_simple(fx, "10.0.0.0/29"), id[3];
+
+	for (unsigned i = 0; i < 3; i++) {
+		char range[32];
+
+		(void) snprintf(range, sizeof range, "10.0.0.%u/32", i);
+		assert_int_equal(range_op(fx, CW_OP_EXCLUDE_ADD, p, range, &id[i]), 0);
+	}
+	assert_next(fx, "10.0.0.3");
+	assert_int_equal(range_op(fx, CW_OP_EXCLUDE_DEL, 0, NULL, &id[1]), 0);
+	assert_int_equal(range_op(fx, CW_OP_EXCLUDE_DEL, 0, NULL, &id[0]), 0);
+	assert_int_equal(fx_sql_int(fx, "SELECT count(*) FROM unused"), 2); /* 0-1 and 4-7 */
+	assert_int_equal(range_op(fx, CW_OP_EXCLUDE_DEL, 0, NULL, &id[2]), 0);
+	assert_next(fx, "10.0.0.0");
+	assert_next(fx, "10.0.0.1");
+	assert_next(fx, "10.0.0.2");
+	assert_next(fx, "10.0.0.4");
+}
+
 static void an_exclusion_over_used_addresses(void **state)
 {
 	struct fx *fx = *state;
@@ -642,7 +664,7 @@ static void an_empty_pool_is_seen_at_once(void **state)
 	op.u.range = fx_range("192.168.0.0/16", p); /* reads the configuration again */
 	assert_int_equal(fx_run(fx, &op), 0);
 	cw_store_backend(fx->s)->seq = 100000;
-	(void) cost(fx, 0); /* walks over it all, once: 10.0.255.255 */
+	(void) cost(fx, 0);               /* walks over it all, once: 10.0.255.255 */
 	(void) cost(fx, CW_E_POOL_EMPTY); /* the first one sees that no row is free */
 	assert_true(cost(fx, CW_E_POOL_EMPTY) < 50);
 }
@@ -672,6 +694,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 		T(exclusions_are_jumped_over_and_come_back),
+		T(what_comes_back_joins_what_is_there),
 		T(an_exclusion_over_used_addresses),
 		T(reservations_are_for_their_principal),
 		T(a_reservation_of_a_used_address),

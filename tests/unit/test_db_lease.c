@@ -137,6 +137,7 @@ static void ending_goes_through_quarantine(void **state)
 	/* A late answer to the apply changes nothing; a failed remove neither. */
 	assert_int_equal(fx_confirm(fx, l.id, l.generation, 0), 0);
 	assert_int_equal(fx_confirm(fx, l.id, row.generation, CW_E_TEP), 0);
+	assert_int_equal(fx_confirm(fx, l.id, row.generation + 1, 0), 0); /* nobody said that yet */
 	assert_int_equal(fx_lease(fx, l.id).state, CW_LEASE_ENDING);
 	assert_int_equal(fx_sql_int(fx, "SELECT ended IS NULL AND reason = 1 FROM history"), 1);
 	/* ENDING is nobody's to have. */
