@@ -682,6 +682,19 @@ static void row_of(const struct cw_dptab *t, uint32_t no, struct cw_dp_row *ret)
 	counters_load(t, no, &ret->counters);
 }
 
+bool cw_dptab_get(const struct cw_dptab *t, const uint8_t ipv4[4], struct cw_dp_ports ports,
+	struct cw_dp_row *ret)
+{
+	enum cw_dp_status overlap;
+	uint32_t no =
+		cw_dptab_ports_ok(ports) ? find_exact(t, be32(ipv4), ports, &overlap) : NO_ENTRY;
+
+	if (no == NO_ENTRY)
+		return false;
+	row_of(t, no, ret);
+	return true;
+}
+
 long cw_dptab_list(struct cw_dptab *t, struct cw_dp_cursor after, size_t max,
 	struct cw_dp_row *rows, bool *ret_more, struct cw_dp_cursor *ret_next)
 {

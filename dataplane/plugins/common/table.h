@@ -73,6 +73,9 @@ enum cw_dp_status cw_dptab_remove(
 /* What remove would say, without doing it. */
 enum cw_dp_status cw_dptab_would_remove(const struct cw_dptab *t, const struct cw_dp_removal *r);
 void cw_dptab_flush(struct cw_dptab *t);
+/* The binding with this key, if there is one. */
+bool cw_dptab_get(const struct cw_dptab *t, const uint8_t ipv4[4], struct cw_dp_ports ports,
+	struct cw_dp_row *ret);
 
 /* Up to max rows behind the cursor in order of (ipv4, psid); returns how many. *ret_more says
  * whether rows follow; then *ret_next is the cursor for them. -1: out of memory. */
