@@ -652,6 +652,7 @@ static void over_udp(void **state)
 	struct cw_tsp_udp_header again;
 	struct cw_slice payload;
 	char info[1024];
+	char late[1024];
 
 	(void) state;
 	r->conf.udp = true;
@@ -690,6 +691,13 @@ static void over_udp(void **state)
 	cw_tsp_client_input(r->c, "short", 5, r->now);
 	assert_int_equal(r->n_seen, 2);
 	assert_int_equal(ask(r, CW_TSP_CREATE, "192.0.2.10", 3), 0);
+	/* An answer to an earlier datagram that comes twice is not this one's. */
+	assert_int_equal(cw_tsp_udp_parse(r->sent, r->n_sent, &again, &payload), 0);
+	again.sequence = (again.sequence - 1) & 0xfffffff;
+	cw_tsp_udp_render(&again, (uint8_t *) late);
+	frame(late + 8, sizeof late - 8, INFO);
+	cw_tsp_client_input(r->c, late, 8 + strlen(late + 8), r->now);
+	assert_int_equal(r->n_seen, 2);
 	for (int i = 0; i < 10 && r->n_seen == 2; i++)
 		cw_tsp_client_tick(r->c, r->now = cw_tsp_client_deadline(r->c));
 	assert_int_equal(r->seen[2].why, CW_TSP_WHY_TIMEOUT);
