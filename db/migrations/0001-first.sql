@@ -43,7 +43,8 @@ CREATE TABLE pool (
 	retention INTEGER NOT NULL CHECK (retention BETWEEN 0 AND 4294967295),
 	place INTEGER NOT NULL CHECK (place BETWEEN 0 AND 4294967295), -- pools are tried by (place, id)
 	CHECK (lifetime BETWEEN lifetime_min AND lifetime_max),
-	CHECK (ps_offset + ps_len <= 16 AND (ps_len > 0 OR ps_offset = 0))
+	CHECK (ps_offset + ps_len <= 16 AND (ps_len > 0 OR ps_offset = 0)),
+	UNIQUE (id, ps_len) -- for pool_range
 ) STRICT;
 CREATE INDEX pool_tep ON pool (tep);
 CREATE TRIGGER pool_shape BEFORE UPDATE OF id, ps_offset, ps_len ON pool
@@ -60,12 +61,14 @@ CREATE TABLE retired_pool (
 
 CREATE TABLE pool_range (
 	id INTEGER PRIMARY KEY AUTOINCREMENT,
-	pool INTEGER NOT NULL REFERENCES pool (id),
+	pool INTEGER NOT NULL,
+	ps_len INTEGER NOT NULL, -- the pool's, for the rows of lease
 	lo INTEGER NOT NULL CHECK (lo BETWEEN 0 AND 4294967295),
-	hi INTEGER NOT NULL CHECK (hi BETWEEN lo AND 4294967295)
+	hi INTEGER NOT NULL CHECK (hi BETWEEN lo AND 4294967295),
+	UNIQUE (lo, hi, pool, ps_len),
+	FOREIGN KEY (pool, ps_len) REFERENCES pool (id, ps_len)
 ) STRICT;
-CREATE INDEX pool_range_lo ON pool_range (lo, hi, pool);
-CREATE INDEX pool_range_pool ON pool_range (pool);
+CREATE INDEX pool_range_pool ON pool_range (pool, ps_len);
 -- Ranges never overlap, so the one with the greatest lo <= NEW.hi is the only one that can reach into the new one.
 CREATE TRIGGER pool_range_overlap BEFORE INSERT ON pool_range
 WHEN NEW.lo <= (SELECT hi FROM pool_range WHERE lo <= NEW.hi ORDER BY lo DESC LIMIT 1)
@@ -126,14 +129,19 @@ BEGIN
 	SELECT RAISE(ABORT, 'reservations are added and deleted, not changed');
 END;
 
--- One row per (address, port set) ever leased, never one per free address. The key is the uniqueness of leases;
--- the shape of the port set is the pool's, so no row can have another one. The row keeps who had it last.
+-- One row per (address, port set) ever leased, never one per free address. The key is the uniqueness of leases.
+-- Every row names its range and stays within it, and the range names its pool and the number of sets per address, so no
+-- row can be outside its pool or of another shape; by keys and checks alone, because a trigger on this table
+-- costs more than everything else a grant does. The row keeps who had it last.
 CREATE TABLE lease (
 	addr INTEGER NOT NULL CHECK (addr BETWEEN 0 AND 4294967295),
 	psid INTEGER NOT NULL CHECK (psid BETWEEN 0 AND 65535),
 	id INTEGER NOT NULL CHECK (id > 0),
 	generation INTEGER NOT NULL CHECK (generation >= id),
 	pool INTEGER NOT NULL,
+	ps_len INTEGER NOT NULL,
+	range_lo INTEGER NOT NULL,
+	range_hi INTEGER NOT NULL,
 	tep INTEGER REFERENCES tep (id) ON DELETE SET NULL,
 	state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 3), -- free, active, ending, quarantined
 	withheld INTEGER NOT NULL CHECK (withheld IN (0, 1)), -- excluded or reserved: not for everybody
@@ -146,6 +154,8 @@ CREATE TABLE lease (
 	client6 BLOB NOT NULL CHECK (length(client6) = 16),
 	principal TEXT NOT NULL CHECK (length(principal) BETWEEN 1 AND 127),
 	PRIMARY KEY (addr, psid),
+	FOREIGN KEY (range_lo, range_hi, pool, ps_len) REFERENCES pool_range (lo, hi, pool, ps_len),
+	CHECK (addr BETWEEN range_lo AND range_hi AND psid < 1 << ps_len),
 	CHECK (state NOT IN (1, 2) OR tep IS NOT NULL),
 	CHECK ((state = 1) = (reason = 0))
 ) STRICT, WITHOUT ROWID;
@@ -155,20 +165,11 @@ CREATE INDEX lease_quarantine ON lease (due) WHERE state = 3;
 CREATE INDEX lease_free ON lease (pool, due) WHERE state = 0 AND withheld = 0;
 CREATE INDEX lease_live ON lease (principal, client6, id, pool) WHERE state = 1;
 CREATE INDEX lease_last ON lease (principal, client6, id) WHERE state <> 1;
-CREATE TRIGGER lease_place BEFORE INSERT ON lease
-WHEN NOT EXISTS (
-	SELECT 1 FROM pool_range r JOIN pool p ON p.id = r.pool
-	WHERE r.lo = (SELECT max(lo) FROM pool_range WHERE lo <= NEW.addr)
-		AND r.hi >= NEW.addr AND r.pool = NEW.pool AND NEW.psid < (1 << p.ps_len)
-)
-BEGIN
-	SELECT RAISE(ABORT, 'the lease is outside its pool');
-END;
-CREATE TRIGGER lease_fixed BEFORE UPDATE OF addr, psid, pool ON lease
+CREATE TRIGGER lease_fixed BEFORE UPDATE OF addr, psid, pool, ps_len, range_lo, range_hi ON lease
 BEGIN
 	SELECT RAISE(ABORT, 'a lease stays where it is');
 END;
--- These two keep every lease and reservation inside a range of its pool; a pool with ranges cannot go (foreign key).
+-- A range goes only without leases and reservations in it, a pool without ranges (foreign key).
 CREATE TRIGGER pool_range_used BEFORE DELETE ON pool_range
 WHEN EXISTS (SELECT 1 FROM lease WHERE addr BETWEEN OLD.lo AND OLD.hi)
 BEGIN

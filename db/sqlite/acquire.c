@@ -28,7 +28,8 @@ struct place {
 	struct cw_addr4 addr;
 	uint16_t psid;
 	bool has_row;
-	bool withheld; /* reserved for the asker: a new row is marked so */
+	uint64_t tep_id; /* of the row */
+	bool withheld;   /* reserved for the asker: a new row is marked so */
 };
 
 static bool suits(const struct ask *ask, const struct cw_sq_pool *p)
@@ -114,33 +115,63 @@ static int begin_tenure(struct cw_backend *b, struct ask *ask, const struct cw_l
 	return r < 0 ? r : cw_sq_emit(b, ask->batch, CW_OUTBOX_APPLY, l);
 }
 
-/* Writes *l over (or as) its row: 1, 0 if LEASE_NEW found a row there, or the fault. */
-static int write_row(
-	struct cw_backend *b, enum cw_sq_statement s, const struct cw_lease *l, bool withheld)
+static void bind_row(sqlite3_stmt *st, const struct cw_lease *l)
 {
-	sqlite3_stmt *st = b->st[s];
-	int r;
-
 	cw_sq_int(st, 1, l->addr.v);
 	cw_sq_int(st, 2, l->ports.psid);
 	cw_sq_int(st, 3, (int64_t) l->id);
 	cw_sq_int(st, 4, (int64_t) l->pool_id);
-	cw_sq_int(st, 5, (int64_t) l->tep_id);
-	cw_sq_int(st, 6, l->access);
-	cw_sq_int(st, 7, l->expires_s);
-	cw_sq_int(st, 8, l->granted_wall_s);
-	cw_sq_int(st, 9, l->lifetime_s);
-	cw_sq_addr6(st, 10, &l->client6);
-	if (s != CW_SQ_LEASE_MOVE)
-		cw_sq_text(st, 11, l->principal);
-	if (s == CW_SQ_LEASE_NEW)
-		cw_sq_int(st, 12, withheld);
+	cw_sq_int(st, 5, l->access);
+	cw_sq_int(st, 6, l->expires_s);
+	cw_sq_int(st, 7, l->granted_wall_s);
+	cw_sq_int(st, 8, l->lifetime_s);
+	cw_sq_addr6(st, 9, &l->client6);
+}
+
+/* The first row of its place: 1, 0 if there is one after all, or the fault. */
+static int insert_row(struct cw_backend *b, const struct cw_lease *l, bool withheld)
+{
+	const struct cw_sq_range *range = cw_sq_range_of(b, l->addr);
+	sqlite3_stmt *st = b->st[CW_SQ_LEASE_NEW];
+	int r;
+
+	if (!range)
+		return cw_sq_fail(b, SQLITE_CORRUPT);
+	bind_row(st, l);
+	cw_sq_text(st, 10, l->principal);
+	cw_sq_int(st, 11, l->ports.len);
+	cw_sq_int(st, 12, (int64_t) l->tep_id);
+	cw_sq_int(st, 13, withheld);
+	cw_sq_int(st, 14, range->lo);
+	cw_sq_int(st, 15, range->hi);
+	r = cw_sq_run(b, CW_SQ_LEASE_NEW);
+	return r < 0 ? r : sqlite3_changes(b->db);
+}
+
+/* Writes *l over its row (LEASE_GRANT, LEASE_MOVE): 1 or the fault. Neither names `tep`: with a
+ * foreign key among its columns SQLite would keep a journal for the one statement. */
+static int update_row(struct cw_backend *b, enum cw_sq_statement s, const struct cw_lease *l)
+{
+	int r;
+
+	bind_row(b->st[s], l);
+	if (s == CW_SQ_LEASE_GRANT)
+		cw_sq_text(b->st[s], 10, l->principal);
 	r = cw_sq_run(b, s);
 	if (r < 0)
 		return r;
-	if (sqlite3_changes(b->db) == 1)
-		return 1;
-	return s == CW_SQ_LEASE_NEW ? 0 : cw_sq_fail(b, SQLITE_CORRUPT);
+	return sqlite3_changes(b->db) == 1 ? 1 : cw_sq_fail(b, SQLITE_CORRUPT);
+}
+
+/* The pool may have gone to another TEP since the row was leased last. */
+static int update_tep(struct cw_backend *b, const struct cw_lease *l)
+{
+	sqlite3_stmt *st = b->st[CW_SQ_LEASE_TEP];
+
+	cw_sq_int(st, 1, l->addr.v);
+	cw_sq_int(st, 2, l->ports.psid);
+	cw_sq_int(st, 3, (int64_t) l->tep_id);
+	return cw_sq_run(b, CW_SQ_LEASE_TEP);
 }
 
 static struct cw_lease new_tenure(
@@ -174,7 +205,12 @@ static int grant(struct cw_backend *b, struct ask *ask, const struct place *at)
 
 	l.addr = at->addr;
 	l.ports = cw_sq_ports(at->pool, at->psid);
-	r = write_row(b, at->has_row ? CW_SQ_LEASE_GRANT : CW_SQ_LEASE_NEW, &l, at->withheld);
+	if (at->has_row && at->tep_id != l.tep_id) {
+		r = update_tep(b, &l);
+		if (r < 0)
+			return r;
+	}
+	r = at->has_row ? update_row(b, CW_SQ_LEASE_GRANT, &l) : insert_row(b, &l, at->withheld);
 	if (r == 0)
 		b->seq--; /* nobody has seen that number */
 	if (r <= 0)
@@ -200,7 +236,7 @@ static int move(struct cw_backend *b, struct ask *ask, const struct cw_lease *ol
 	l.addr = old->addr;
 	l.ports = old->ports;
 	l.tep_id = old->tep_id; /* where the binding is */
-	r = write_row(b, CW_SQ_LEASE_MOVE, &l, false);
+	r = update_row(b, CW_SQ_LEASE_MOVE, &l);
 	if (r < 0)
 		return r;
 	cw_sq_int(b->st[CW_SQ_HISTORY_MOVED], 1, (int64_t) old->id);
@@ -327,8 +363,12 @@ static int place_free(struct cw_backend *b, struct ask *ask, struct cw_sq_pool *
 		(row->state != CW_LEASE_QUARANTINED ||
 			(!is_asker(ask, row) && row->due_s > ask->now->steady_s)))
 		return 0;
-	*ret = (struct place){
-		.pool = p, .addr = addr, .psid = psid, .has_row = r == 1, .withheld = reserved};
+	*ret = (struct place){.pool = p,
+		.addr = addr,
+		.psid = psid,
+		.has_row = r == 1,
+		.tep_id = r == 1 ? row->tep_id : 0,
+		.withheld = reserved};
 	return 1;
 }
 
@@ -429,8 +469,11 @@ static int least_recent(struct cw_backend *b, struct cw_sq_pool *p, struct place
 	if (r == 0)
 		p->maybe_free = false;
 	if (r == 1)
-		*ret = (struct place){
-			.pool = p, .addr = l.addr, .psid = l.ports.psid, .has_row = true};
+		*ret = (struct place){.pool = p,
+			.addr = l.addr,
+			.psid = l.ports.psid,
+			.has_row = true,
+			.tep_id = l.tep_id};
 	return r;
 }
 

@@ -49,15 +49,16 @@
 		" AND l.withheld = 0 ORDER BY l.due LIMIT 1")                                              \
 	X(LEASE_NEXT, "SELECT addr, psid FROM lease WHERE addr >= ?1 AND addr <= ?2 ORDER BY addr, psid") \
 	X(LEASE_NEW, "INSERT INTO lease (addr, psid, id, generation, pool, tep, state, withheld,"      \
-		" reason, access, due, expires, granted, lifetime, client6, principal) VALUES"             \
-		" (?1, ?2, ?3, ?3, ?4, ?5, 1, ?12, 0, ?6, ?7, ?7, ?8, ?9, ?10, ?11)"                       \
-		" ON CONFLICT (addr, psid) DO NOTHING")                                                    \
-	X(LEASE_GRANT, "UPDATE lease SET id = ?3, generation = ?3, tep = ?5, state = 1, reason = 0,"   \
-		" access = ?6, due = ?7, expires = ?7, granted = ?8, lifetime = ?9, client6 = ?10,"        \
-		" principal = ?11 WHERE addr = ?1 AND psid = ?2 AND pool = ?4 AND state IN (0, 3)")        \
-	X(LEASE_MOVE, "UPDATE lease SET id = ?3, generation = ?3, tep = ?5, access = ?6, due = ?7,"    \
-		" expires = ?7, granted = ?8, lifetime = ?9, client6 = ?10"                                \
+		" reason, access, due, expires, granted, lifetime, client6, principal, ps_len, range_lo,"  \
+		" range_hi) VALUES (?1, ?2, ?3, ?3, ?4, ?12, 1, ?13, 0, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11," \
+		" ?14, ?15) ON CONFLICT (addr, psid) DO NOTHING")                                          \
+	X(LEASE_GRANT, "UPDATE lease SET id = ?3, generation = ?3, state = 1, reason = 0,"             \
+		" access = ?5, due = ?6, expires = ?6, granted = ?7, lifetime = ?8, client6 = ?9,"         \
+		" principal = ?10 WHERE addr = ?1 AND psid = ?2 AND pool = ?4 AND state IN (0, 3)")        \
+	X(LEASE_MOVE, "UPDATE lease SET id = ?3, generation = ?3, access = ?5, due = ?6,"              \
+		" expires = ?6, granted = ?7, lifetime = ?8, client6 = ?9"                                 \
 		" WHERE addr = ?1 AND psid = ?2 AND pool = ?4 AND state = 1")                              \
+	X(LEASE_TEP, "UPDATE lease SET tep = ?3 WHERE addr = ?1 AND psid = ?2 AND tep IS NOT ?3")      \
 	X(LEASE_RENEW, "UPDATE lease SET due = ?3, expires = ?3, lifetime = ?4"                        \
 		" WHERE addr = ?1 AND psid = ?2 AND state = 1")                                            \
 	X(LEASE_END, "UPDATE lease SET state = 2, reason = ?3, generation = ?4"                        \
@@ -129,7 +130,8 @@
 	X(POOL_UNRESERVE, "DELETE FROM reservation WHERE pool = ?1")                                   \
 	X(POOL_RANGES, "SELECT id, lo, hi FROM pool_range WHERE pool = ?1 ORDER BY lo")                \
 	X(RANGE_GET, "SELECT pool, lo, hi FROM pool_range WHERE id = ?1")                              \
-	X(RANGE_ADD, "INSERT INTO pool_range (pool, lo, hi) VALUES (?1, ?2, ?3)")                      \
+	X(RANGE_ADD, "INSERT INTO pool_range (pool, ps_len, lo, hi)"                                   \
+		" VALUES (?1, (SELECT ps_len FROM pool WHERE id = ?1), ?2, ?3)")                           \
 	X(RANGE_DEL, "DELETE FROM pool_range WHERE id = ?1")                                           \
 	X(EXCLUDE_GET, "SELECT pool, lo, hi FROM exclusion WHERE id = ?1")                             \
 	X(EXCLUDE_ADD, "INSERT INTO exclusion (pool, lo, hi) VALUES (?1, ?2, ?3)")                     \

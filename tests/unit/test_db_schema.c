@@ -34,12 +34,19 @@ static int tear_down(void **state)
 
 /* ---- the tables ---- */
 
-#define LEASE_COLUMNS                                                                                      \
-	"INSERT INTO lease (addr, psid, id, generation, pool, tep, state, withheld, reason, access, due, " \
-	"expires, granted, lifetime, client6, principal) VALUES "
-#define LEASE(addr, psid, id, gen, pool, tep, state, reason)                                   \
-	LEASE_COLUMNS "(" addr "," psid "," id "," gen "," pool "," tep "," state ",0," reason \
-		      ",1,9,9,9,9,zeroblob(16),'u')"
+#define LEASE_COLUMNS                                                                                           \
+	"INSERT INTO lease (addr, psid, id, generation, pool, tep, state, reason, ps_len, range_lo, range_hi, " \
+	"withheld, access, due, expires, granted, lifetime, client6, principal) "
+/* What is in doubt; the rest is right. The range and its shape are looked up as the store does. */
+#define LEASE(addr, psid, id, gen, pool, tep, state, reason)                                       \
+	LEASE_COLUMNS "SELECT " addr "," psid "," id "," gen "," pool "," tep "," state "," reason \
+		      ", ps_len, lo, hi,"                                                          \
+		      "0,1,9,9,9,9,zeroblob(16),'u' FROM pool_range WHERE pool = " pool            \
+		      " ORDER BY abs(lo - 0" addr ") LIMIT 1"
+/* With the range said outright. */
+#define LEASE_IN(addr, psid, pool, len, lo, hi)                                         \
+	LEASE_COLUMNS "VALUES (" addr "," psid ",9,9," pool ",1,1,0," len "," lo "," hi \
+		      ",0,1,9,9,9,9,zeroblob(16),'u')"
 #define TEP "INSERT INTO tep (version, name, plugin, options, ipv4, ipv6, draining) VALUES "
 #define POOL                                                                                            \
 	"INSERT INTO pool (version, name, tep, ps_offset, ps_len, keep_system_ports, state, lifetime, " \
@@ -47,6 +54,7 @@ static int tear_down(void **state)
 #define HISTORY                                                                                        \
 	"INSERT INTO history (id, pool, tep, addr, psid, ps_offset, ps_len, access, reason, started, " \
 	"ended, client6, principal) VALUES "
+#define RANGE   "INSERT INTO pool_range (pool, ps_len, lo, hi) VALUES "
 #define RESERVE "INSERT INTO reservation (pool, addr, psid, principal) VALUES "
 
 static void the_tables_refuse(void **state)
@@ -70,12 +78,18 @@ static void the_tables_refuse(void **state)
 		"UPDATE lease SET addr = 101 WHERE addr = 100",
 		"UPDATE lease SET pool = 2 WHERE addr = 100",
 		"UPDATE lease SET psid = 4 WHERE addr = 1000",
-		"INSERT OR REPLACE" /* SQLite's own way around a key */
-		" INTO lease SELECT 250, 0, 9, 9, 1, 1, 1, 0, 0, 1, 9, 9, 9, 9, zeroblob(16), 'u'",
+		LEASE_IN("150", "0", "1", "0", "100", "200"), /* no such range */
+		LEASE_IN("250", "0", "1", "0", "100", "199"),
+		LEASE_IN("150", "0", "2", "0", "100", "199"),
+		LEASE_IN("1001", "0", "2", "5", "1000", "1003"),
+		LEASE_IN("1001", "16", "2", "4", "1000", "1003"),
+		LEASE_IN("1001", "16", "2", "5", "1000", "1003"),
+		"UPDATE lease SET ps_len = 5 WHERE addr = 1000",
+		"UPDATE lease SET range_hi = 200 WHERE addr = 100",
 		/* impossible values */
 		LEASE("-1", "0", "9", "9", "1", "1", "1", "0"),
 		LEASE("4294967296", "0", "9", "9", "1", "1", "1", "0"),
-		LEASE("'x'", "0", "9", "9", "1", "1", "1", "0"),
+		LEASE_IN("'x'", "0", "1", "0", "100", "199"),
 		LEASE("101", "-1", "9", "9", "1", "1", "1", "0"),
 		LEASE("101", "0", "0", "9", "1", "1", "1", "0"),
 		LEASE("101", "0", "9", "8", "1", "1", "1", "0"),
@@ -88,15 +102,17 @@ static void the_tables_refuse(void **state)
 		"UPDATE lease SET principal = '' WHERE addr = 100",
 		"UPDATE lease SET state = 7",
 		/* ranges */
-		"INSERT INTO pool_range (pool, lo, hi) VALUES (1, 199, 250)",
-		"INSERT INTO pool_range (pool, lo, hi) VALUES (2, 50, 100)",
-		"INSERT INTO pool_range (pool, lo, hi) VALUES (2, 150, 160)",
-		"INSERT INTO pool_range (pool, lo, hi) VALUES (2, 0, 4294967295)",
-		"INSERT INTO pool_range (pool, lo, hi) VALUES (1, 100, 199)",
-		"INSERT OR REPLACE INTO pool_range (id, pool, lo, hi) VALUES (1, 1, 100, 100)",
-		"INSERT INTO pool_range (pool, lo, hi) VALUES (1, 10, 9)",
-		"INSERT INTO pool_range (pool, lo, hi) VALUES (1, 10, 4294967296)",
-		"INSERT INTO pool_range (pool, lo, hi) VALUES (9, 10, 11)",
+		RANGE "(1, 0, 199, 250)",
+		RANGE "(2, 4, 50, 100)",
+		RANGE "(2, 4, 150, 160)",
+		RANGE "(2, 4, 0, 4294967295)",
+		RANGE "(1, 0, 100, 199)",
+		"INSERT OR REPLACE INTO pool_range (id, pool, ps_len, lo, hi) VALUES (1, 1, 0, 100, 100)",
+		RANGE "(1, 4, 500, 510)", /* not the pool's shape */
+		"UPDATE pool_range SET ps_len = 4 WHERE id = 1",
+		RANGE "(1, 0, 10, 9)",
+		RANGE "(1, 0, 10, 4294967296)",
+		RANGE "(9, 0, 10, 11)",
 		"UPDATE pool_range SET hi = 150 WHERE id = 1",
 		"UPDATE pool_range SET pool = 2 WHERE id = 1",
 		"DELETE FROM pool_range WHERE id = 1",
@@ -144,7 +160,7 @@ static void the_tables_refuse(void **state)
 		LEASE("101", "0", "3", "3", "1", "1", "1", "0"),
 		LEASE("1000", "4", "4", "4", "2", "1", "1", "0"),
 		LEASE("399", "0", "5", "5", "1", "NULL", "0", "1"),
-		"INSERT INTO pool_range (pool, lo, hi) VALUES (2, 200, 299)",
+		RANGE "(2, 4, 200, 299)",
 		"INSERT INTO exclusion (pool, lo, hi) VALUES (2, 119, 140)", /* another pool's */
 		"UPDATE pool SET ps_len = 4, place = 3 WHERE id = 2",
 		"UPDATE lease SET state = 0, reason = 1 WHERE id = 1",
@@ -154,8 +170,8 @@ static void the_tables_refuse(void **state)
 	assert_int_equal(
 		fx_sql(fx, TEP
 			"(1,'t1','null','',NULL,zeroblob(16),0);" POOL
-			"(1,'p1',1,0,0,0,0,60,60,60,0,0,0,0), (1,'p2',1,0,4,0,0,60,60,60,0,0,0,0);"
-			"INSERT INTO pool_range (pool, lo, hi) VALUES (1,100,199), (1,300,399), (2,1000,1003);"
+			"(1,'p1',1,0,0,0,0,60,60,60,0,0,0,0), (1,'p2',1,0,4,0,0,60,60,60,0,0,0,0);" RANGE
+			"(1,0,100,199), (1,0,300,399), (2,4,1000,1003);"
 			"INSERT INTO exclusion (pool, lo, hi) VALUES (1, 110, 119);" RESERVE
 			"(1, 350, 0, 'vip');" LEASE("100", "0", "1", "1", "1", "1", "1",
 				"0") ";" LEASE("1000", "3", "2", "2", "2", "1", "1",
@@ -198,16 +214,16 @@ static void no_two_rows_overlap_whatever_is_inserted(void **state)
 				POOL "(1,'p%u',1,0,%u,0,0,60,60,60,0,0,0,0)", i, b);
 		else if (what == 1)
 			(void) snprintf(sql, sizeof sql,
-				"INSERT INTO pool_range (pool, lo, hi) SELECT id, %u, %u FROM pool ORDER BY (id * %u) %% 7 LIMIT 1",
+				"INSERT INTO pool_range (pool, ps_len, lo, hi) SELECT id, ps_len, %u, %u FROM pool ORDER BY (id * %u) %% 7 LIMIT 1",
 				a, a + b, i);
 		else if (what == 2)
 			(void) snprintf(sql, sizeof sql, "DELETE FROM pool_range WHERE lo = %u", a);
 		else
 			(void) snprintf(sql, sizeof sql,
 				LEASE_COLUMNS
-				"(%u, %u, %u, %u, (SELECT id FROM pool ORDER BY (id * %u) %% 11 LIMIT 1), 1, 1,"
-				" 0, 0, 1, 9, 9, 9, 9, zeroblob(16), 'u')",
-				a, b * 3, i, i, i);
+				"SELECT lo + %u - 2, %u, %u, %u, pool, 1, 1, 0, ps_len, lo, hi, 0, 1, 9, 9, 9, 9,"
+				" zeroblob(16), 'u' FROM pool_range ORDER BY (id * %u) %% 11 LIMIT 1",
+				a % 12, b * 3, i, i, i);
 		(void) fx_sql(fx, sql);
 	}
 	assert_true(fx_sql_int(fx, "SELECT count(*) FROM lease") > 20);
