@@ -17,7 +17,7 @@ static bool host_ok(const char *s, size_t n)
 	if (n == 0 || n >= CW_BROKER_HOST_MAX)
 		return false;
 	for (size_t i = 0; i < n; i++)
-		if (!isalnum((unsigned char) s[i]) && !strchr(".-_:%", s[i]))
+		if (!isalnum((unsigned char) s[i]) && (!s[i] || !strchr(".-_:%", s[i])))
 			return false;
 	return s[0] != '-';
 }

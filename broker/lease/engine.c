@@ -16,7 +16,7 @@
 #include "base/mem.h"
 #include "broker/lease/engine_int.h"
 
-#define JUMP_S        (30 * 86400)
+#define JUMP_S        (INT64_C(30) * 86400)
 #define GRACE_S       300
 #define TEPS_AT_ONCE  16
 #define POOLS_AT_ONCE 16
@@ -606,6 +606,7 @@ static int load_teps(struct cw_engine *e, struct cw_store_reader *reader, char *
 	int n;
 
 	while ((n = cw_read_teps(reader, after, some, TEPS_AT_ONCE)) > 0) {
+		/* NOLINTNEXTLINE(bugprone-sizeof-expression): a table of pointers */
 		struct cw_engine_tep **v = cw_realloc(e->teps, e->n_teps + (size_t) n, sizeof *v);
 
 		if (!v)

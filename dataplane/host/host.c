@@ -5,8 +5,8 @@
  * part or finish.
  *
  * A request has at most one call outstanding. The caller's function runs only from drain(),
- * cw_dphost_close() or before a request was started, never inside a call into the plugin: so the plugin
- * is never entered twice. Thread: the loop's. */
+ * cw_dphost_close() or before a request was started, never inside a call into the plugin: so the
+ * plugin is never entered twice. Thread: the loop's. */
 #include "config.h"
 
 #include <dlfcn.h>

@@ -139,6 +139,7 @@ int cw_dpload(const char *name, const char *directory, char *why, size_t why_n, 
 		return r;
 	handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!handle)
+		/* NOLINTNEXTLINE(concurrency-mt-unsafe): glibc's is per thread */
 		return say(why, why_n, -ENOEXEC, "%s", dlerror());
 	plugin = dlsym(handle, CW_DP_PLUGIN_SYMBOL);
 	r = plugin ? check_descriptor(plugin, name, path, why, why_n)

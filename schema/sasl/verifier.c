@@ -221,7 +221,7 @@ int cw_sasl_verifier_ha1(const struct cw_sasl_verifier *v, const char *realm,
 			return CW_E_SYNTAX;
 		ha1[i] = (unsigned char) (hi << 4 | lo);
 	}
-	if (strcmp(v->text + 2 * CW_SASL_HA1_LEN + 1, realm) != 0)
+	if (strcmp(&v->text[2 * CW_SASL_HA1_LEN + 1], realm) != 0)
 		return CW_E_SYNTAX;
 	memcpy(to, ha1, sizeof ha1);
 	return 0;

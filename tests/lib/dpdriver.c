@@ -8,8 +8,8 @@
  *MICROSECONDS" remove IPV4 A/K/PSID GENERATION				"= 0 CODE up_packets
  *down_packets drops" list							rows; "= 0 COUNT"
  *	stats, probe, flush, faults, quit
- *	send COMMAND						starts a command without waiting ("= sent");
- *its answer comes when it comes
+ *	send COMMAND						starts a command without waiting ("=
+ *sent"); its answer comes when it comes
  */
 #include "config.h"
 

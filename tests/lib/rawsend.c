@@ -9,8 +9,8 @@
  *sport= dport=	type= code= ident= for ICMP quote=SRC,DST,SPORT,DPORT		an ICMP error quotes
  *such a UDP packet quoteid=SRC,DST,IDENT			... such an echo request
  *	break=version|ihl|long|short|sum	one malformed header
- *	icmp6=TYPE/CODE mtu=N about6=ADDR	instead: an ICMPv6 error to to6 about a tunnel packet
- *from it to about6 count=N */
+ *	icmp6=TYPE/CODE mtu=N about6=ADDR	instead: an ICMPv6 error to to6 about a tunnel
+ *packet from it to about6 count=N */
 #include "config.h"
 
 #include <arpa/inet.h>

@@ -420,7 +420,7 @@ static void pushed_delete(void **state)
 	assert_int_equal(r->seen[2].token, 5);
 	assert_int_equal(r->seen[2].status, CW_TSP_ADDRESS);
 	/* As the broker of a TEP writes it: no status line (guide tsp.md 7). */
-	hear_frame(r, DELETE + 8);
+	hear_frame(r, &DELETE[8]);
 	assert_int_equal(r->seen[3].type, CW_TSP_EV_DELETED);
 	done(r);
 }

@@ -69,6 +69,7 @@ static void digest(void **state)
 	ANSWERS(&o, TSP_CREATE_DEPLOYED, "<" TSP_INFO ">");
 	ANSWERS(&o, TSP_ACCEPT, "[offer accepted]<>");
 	/* A client that does not fetch is taken at its word as well. */
+	tsp_owner_done(&o);
 	start_udp(&o);
 	ANSWERS(&o, "AUTHENTICATE DIGEST-MD5", "<" B64_CHALLENGE ">"); /* no line end either */
 	ANSWERS(&o, B64_RESPONSE, "<" B64_RSPAUTH ">");
@@ -85,9 +86,11 @@ static void plain(void **state)
 	start_udp(&o);
 	ANSWERS(&o, "AUTHENTICATE PLAIN\r\n\0", "<>");
 	ANSWERS(&o, "\0alice\0secret\r\n\0", OK);
+	tsp_owner_done(&o);
 	start_udp(&o);
 	ANSWERS(&o, "AUTHENTICATE PLAIN\r\n", "<>");
 	ANSWERS(&o, B64_WRONG "\r\n", E300);
+	tsp_owner_done(&o);
 	start_udp(&o);
 	ANSWERS(&o, "nonsense", E300);
 	tsp_owner_done(&o);

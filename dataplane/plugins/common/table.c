@@ -566,7 +566,7 @@ void cw_dptab_flush(struct cw_dptab *t)
 /* Sorts n keys of 48 bits: three passes over 16 bits when there are many. */
 static bool sort_keys(uint64_t *keys, size_t n)
 {
-	uint64_t *from = keys, *to = calloc(n ? n : 1, sizeof *to), *spare = to;
+	uint64_t *from = keys, *to = calloc(n ? n : 1, sizeof *to);
 	uint32_t *counts = calloc(65536, sizeof *counts);
 
 	if (!to || !counts) {
@@ -575,6 +575,7 @@ static bool sort_keys(uint64_t *keys, size_t n)
 		return false;
 	}
 	for (unsigned shift = 0; shift < 48; shift += 16) {
+		uint64_t *const spare = from;
 		uint32_t sum = 0;
 
 		memset(counts, 0, 65536 * sizeof *counts);
@@ -588,7 +589,6 @@ static bool sort_keys(uint64_t *keys, size_t n)
 		}
 		for (size_t i = 0; i < n; i++)
 			to[counts[(from[i] >> shift) & 0xffff]++] = from[i];
-		spare = from;
 		from = to;
 		to = spare;
 	}
