@@ -166,7 +166,7 @@ static void park(struct cw_store *s, struct cw_op *op)
 		}
 		p->lease = l->id;
 		p->tail = &p->ops;
-		p->answered = op->u.acquire.how == CW_ACQ_RESTARTED;
+		p->answered = op->u.acquire.how != CW_ACQ_GRANTED;
 		s->n_parked++;
 	}
 	p->generation = l->generation;

@@ -320,6 +320,7 @@ struct cw_outbox_entry {
 		CW_OUTBOX_REFRESH, /* same binding, later expiry: no row, no confirmation */
 		CW_OUTBOX_REMOVE,  /* must be confirmed before the address can be used again */
 	} what;
+	bool replaces; /* APPLY of a move: the binding of the tenure before is there */
 	struct cw_lease lease;
 };
 

@@ -509,6 +509,11 @@ void cw_engine_unsubscribe(struct cw_engine *e, struct cw_engine_sub *sub)
 	e->stats.subscriptions--;
 }
 
+bool cw_engine_is_subscribed(const struct cw_engine *e, uint64_t lease)
+{
+	return cw_map_get_u64(e->subs, lease) != NULL;
+}
+
 /* ---- questions
  * ------------------------------------------------------------------------------------ */
 

@@ -90,6 +90,7 @@ int cw_engine_subscribe(
 	struct cw_engine *e, struct cw_engine_sub *sub, uint64_t lease) CW_MUST_CHECK;
 void cw_engine_unsubscribe(
 	struct cw_engine *e, struct cw_engine_sub *sub); /* also when not subscribed */
+bool cw_engine_is_subscribed(const struct cw_engine *e, uint64_t lease); /* by anybody */
 
 /* Now on both lines, and the seconds a lease has left. */
 struct cw_store_time cw_engine_now(const struct cw_engine *e);

@@ -37,6 +37,7 @@ struct cw_work {
 	uint8_t what; /* CW_OUTBOX_* */
 	bool confirm; /* the store waits to hear of it */
 	bool sync;    /* found by comparison */
+	bool there;   /* the TEP may have something for this key already */
 	uint8_t tries;
 };
 
@@ -100,11 +101,13 @@ struct cw_engine_tep {
 	enum { CW_TEP_DOWN, CW_TEP_SYNC, CW_TEP_UP } state;
 	bool settled; /* the first comparison ended somehow */
 	bool dirty;   /* work was dropped: compare again */
-	bool dispatching, again_posted, refresh_armed, refresh_due, sync_turn;
+	bool dispatching, again_posted, refresh_armed, refresh_due, retry_due, sync_turn;
 	unsigned out; /* batches on their way */
 	unsigned down_tries;
 	uint64_t seq; /* grows with each live entry */
 	struct cw_workq queue, refresh;
+	struct cw_map
+		*overtaken;     /* key -> newest generation queued while renewals waited, or NULL */
 	struct cw_list retries; /* struct cw_retry */
 	size_t n_retries;
 	struct cw_map

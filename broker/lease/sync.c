@@ -212,6 +212,7 @@ static struct cw_work work_of(const struct cw_lease *w)
 		.what = w->state == CW_LEASE_ENDING ? CW_OUTBOX_REMOVE : CW_OUTBOX_APPLY,
 		.confirm = !w->confirmed,
 		.sync = true,
+		.there = true,
 	};
 }
 

@@ -147,12 +147,13 @@ static void retry_arm(struct cw_engine_tep *t)
 	cw_list_for_each (it, &t->retries) {
 		const struct cw_retry *r = cw_container_of(it, struct cw_retry, in_tep);
 
-		if (r->at_ms < first_ms)
+		if (r->at_ms <= now_ms)
+			t->retry_due = true;
+		else if (r->at_ms < first_ms)
 			first_ms = r->at_ms;
 	}
 	if (first_ms != INT64_MAX)
-		cw_timer_start(
-			t->retry_timer, (uint64_t) (first_ms > now_ms ? first_ms - now_ms : 0));
+		cw_timer_start(t->retry_timer, (uint64_t) (first_ms - now_ms));
 }
 
 static void retry_drop_all(struct cw_engine_tep *t)
@@ -162,6 +163,7 @@ static void retry_drop_all(struct cw_engine_tep *t)
 	while ((it = cw_list_pop(&t->retries)) != NULL)
 		(void) cw_free(cw_container_of(it, struct cw_retry, in_tep));
 	t->n_retries = 0;
+	t->retry_due = false;
 }
 
 static void retry_later(struct cw_engine_tep *t, const struct cw_work *w)
@@ -183,11 +185,10 @@ static void retry_later(struct cw_engine_tep *t, const struct cw_work *w)
 	retry_arm(t);
 }
 
-/* A newer generation of a key makes waiting applies of it pointless. */
+/* What goes out now is newer than the applies of its key that wait: those must never follow it, for
+ * they would bring back a binding that has ended, or an end that was put off. */
 static void retry_supersede(struct cw_engine_tep *t, const struct cw_work *w)
 {
-	if (!t->n_retries)
-		return;
 	cw_list_for_each_safe (it, tmp, &t->retries) {
 		struct cw_retry *r = cw_container_of(it, struct cw_retry, in_tep);
 
@@ -204,21 +205,105 @@ static void retry_supersede(struct cw_engine_tep *t, const struct cw_work *w)
 static void on_retry_timer(void *arg)
 {
 	struct cw_engine_tep *t = arg;
-	int64_t now_ms = cw_engine_boot_ms(t->engine);
 
+	retry_arm(t);
+	cw_tep_dispatch(t);
+}
+
+/* They are older than anything in the queue, so they go before it. */
+static bool collect_retries(struct cw_engine_tep *t)
+{
+	int64_t now_ms = cw_engine_boot_ms(t->engine);
+	bool any = false;
+
+	t->retry_due = false;
 	cw_list_for_each_safe (it, tmp, &t->retries) {
 		struct cw_retry *r = cw_container_of(it, struct cw_retry, in_tep);
 
 		if (r->at_ms > now_ms)
 			continue;
-		if (cw_workq_push(&t->queue, &r->work) < 0)
-			break;
+		if (!cw_tep_add(t, &r->work)) {
+			t->retry_due = true;
+			continue;
+		}
 		cw_list_remove(&r->in_tep);
 		(void) cw_free(r);
 		t->n_retries--;
+		any = true;
 	}
-	retry_arm(t);
-	cw_tep_dispatch(t);
+	return any;
+}
+
+/* ---- renewals that wait
+ * -------------------------------------------------------------------------------- */
+
+/* A renewal waits a moment (ADR 5), and other work of its key passes it meanwhile. */
+struct overtaken {
+	uint64_t generation;
+};
+
+static void overtaken_clear(struct cw_engine_tep *t)
+{
+	size_t iter = 0;
+	void *o;
+
+	if (!t->overtaken)
+		return;
+	while ((o = cw_map_next(t->overtaken, &iter)) != NULL)
+		(void) cw_free(o);
+	t->overtaken = cw_map_free(t->overtaken);
+}
+
+static void overtake(struct cw_engine_tep *t, const struct cw_work *w)
+{
+	uint64_t key = cw_key_of(w->addr, w->ports.psid);
+	struct overtaken *o;
+
+	if (!t->refresh.n)
+		return;
+	if (!t->overtaken)
+		t->overtaken = cw_map_new();
+	o = t->overtaken ? cw_map_get_u64(t->overtaken, key) : NULL;
+	if (!o && t->overtaken) {
+		o = cw_zalloc(1, sizeof *o);
+		if (o && cw_map_put_u64(t->overtaken, key, o, NULL) < 0)
+			o = cw_free(o);
+	}
+	if (o) {
+		o->generation = w->generation;
+		return;
+	}
+	/* Without a note of it none of them may go any more: a comparison brings what they had. */
+	cw_workq_done(&t->refresh);
+	t->dirty = true;
+}
+
+static bool is_overtaken(const struct cw_engine_tep *t, const struct cw_work *w)
+{
+	const struct overtaken *o =
+		t->overtaken ? cw_map_get_u64(t->overtaken, cw_key_of(w->addr, w->ports.psid))
+			     : NULL;
+
+	return o && o->generation > w->generation;
+}
+
+static bool collect_refreshes(struct cw_engine_tep *t)
+{
+	const struct cw_work *w;
+	bool any = false;
+
+	while ((w = cw_workq_front(&t->refresh)) != NULL) {
+		bool over = is_overtaken(t, w);
+
+		if (!over && !cw_tep_add(t, w))
+			break;
+		cw_workq_drop(&t->refresh);
+		any |= !over;
+	}
+	t->refresh_due = t->refresh.n > 0;
+	if (!t->refresh_due)
+		overtaken_clear(t);
+	return any;
 }
 
 /* ---- results
@@ -294,7 +379,7 @@ static void refuse(struct cw_engine_tep *t, const struct cw_work *w, size_t n, b
 			continue;
 		confirm[k++] = (struct cw_confirm){w[i].lease, w[i].generation, CW_E_TEP};
 		/* Its removal, which the rollback will ask for, has nothing to remove. */
-		if (!sent && w[i].tries == 0)
+		if (!sent && w[i].tries == 0 && !w[i].there)
 			(void) !cw_map_put_u64(t->never_sent, w[i].lease, mark, NULL);
 	}
 	cw_tep_confirm(t->engine, confirm, k, false);
@@ -421,13 +506,13 @@ bool cw_tep_add(struct cw_engine_tep *t, const struct cw_work *w)
 	return true;
 }
 
-static bool collect_from(struct cw_engine_tep *t, struct cw_workq *q)
+static bool collect_queue(struct cw_engine_tep *t)
 {
 	const struct cw_work *w;
-	bool any = false;
+	bool any = t->retry_due && collect_retries(t);
 
-	while ((w = cw_workq_front(q)) != NULL && cw_tep_add(t, w)) {
-		cw_workq_drop(q);
+	while ((w = cw_workq_front(&t->queue)) != NULL && cw_tep_add(t, w)) {
+		cw_workq_drop(&t->queue);
 		any = true;
 	}
 	return any;
@@ -446,13 +531,15 @@ static bool collect(struct cw_engine_tep *t)
 	if (t->sync && t->sync_turn)
 		any = cw_sync_collect(t);
 	if (!any)
-		any = collect_from(t, &t->queue);
+		any = collect_queue(t);
 	if (!any && t->sync && !t->sync_turn)
 		any = cw_sync_collect(t);
-	if (t->refresh_due && !t->queue.n && t->state != CW_TEP_DOWN) {
-		any |= collect_from(t, &t->refresh);
-		t->refresh_due = t->refresh.n > 0;
-	}
+	if (t->refresh_due && !t->queue.n && t->state != CW_TEP_DOWN)
+		any |= collect_refreshes(t);
+	for (size_t i = 0; t->n_retries && i < t->apply.n; i++)
+		retry_supersede(t, &t->apply.item[i]);
+	for (size_t i = 0; t->n_retries && i < t->remove.n; i++)
+		retry_supersede(t, &t->remove.item[i]);
 	return any;
 }
 
@@ -524,6 +611,10 @@ static void submit_while_down(struct cw_engine_tep *t, const struct cw_work *w)
 void cw_tep_submit(struct cw_engine_tep *t, const struct cw_outbox_entry *entry)
 {
 	const struct cw_lease *l = &entry->lease;
+	/* Somebody asks again for what the TEP has not confirmed yet and waits for it, like for a
+	 * grant. */
+	bool again = entry->what == CW_OUTBOX_REFRESH && !l->confirmed;
+	int what = again ? CW_OUTBOX_APPLY : (int) entry->what;
 	const struct cw_work w = {
 		.lease = l->id,
 		.generation = l->generation,
@@ -531,10 +622,11 @@ void cw_tep_submit(struct cw_engine_tep *t, const struct cw_outbox_entry *entry)
 		.addr = l->addr,
 		.ports = l->ports,
 		.expires_s = l->expires_s,
-		.what = (uint8_t) entry->what,
-		.confirm = entry->what != CW_OUTBOX_REFRESH,
+		.what = (uint8_t) what,
+		.confirm = what != CW_OUTBOX_REFRESH,
+		.there = again || entry->replaces,
 	};
-	struct cw_workq *q = entry->what == CW_OUTBOX_REFRESH ? &t->refresh : &t->queue;
+	struct cw_workq *q = what == CW_OUTBOX_REFRESH ? &t->refresh : &t->queue;
 
 	t->seq++;
 	if (t->state == CW_TEP_DOWN) {
@@ -542,14 +634,15 @@ void cw_tep_submit(struct cw_engine_tep *t, const struct cw_outbox_entry *entry)
 		return;
 	}
 	cw_sync_touch(t, cw_key_of(w.addr, w.ports.psid));
-	retry_supersede(t, &w);
+	if (what != CW_OUTBOX_REFRESH)
+		overtake(t, &w);
 	if (q->n >= CW_TEP_QUEUE_MAX || cw_workq_push(q, &w) < 0) {
 		/* Clients that wait are told; everything else is in the store. */
 		t->dirty = true;
 		refuse(t, &w, 1, false);
 		return;
 	}
-	if (entry->what == CW_OUTBOX_REFRESH && !t->refresh_armed && !t->refresh_due) {
+	if (what == CW_OUTBOX_REFRESH && !t->refresh_armed && !t->refresh_due) {
 		t->refresh_armed = true;
 		cw_timer_start(t->refresh_timer, CW_REFRESH_MS);
 	}
@@ -574,6 +667,7 @@ void cw_tep_down(struct cw_engine_tep *t, int why)
 	for (; (w = cw_workq_front(&t->queue)) != NULL; cw_workq_drop(&t->queue))
 		refuse(t, w, 1, false);
 	cw_workq_done(&t->refresh);
+	overtaken_clear(t);
 	t->refresh_due = false;
 	retry_drop_all(t);
 	for (unsigned i = 0; i < t->down_tries && wait_ms < DOWN_MAX_MS; i++)
@@ -692,5 +786,6 @@ struct cw_engine_tep *cw_tep_free(struct cw_engine_tep *t)
 	(void) cw_map_free(t->never_sent);
 	cw_workq_done(&t->queue);
 	cw_workq_done(&t->refresh);
+	overtaken_clear(t);
 	return cw_free(t);
 }

@@ -250,6 +250,7 @@ static int move(struct cw_backend *b, struct ask *ask, const struct cw_lease *ol
 		r = begin_tenure(b, ask, &l);
 	if (r < 0)
 		return r;
+	ask->batch->entries[ask->batch->n - 1].replaces = true;
 	ask->a->how = CW_ACQ_MOVED;
 	ask->a->old_lease = old->id;
 	ask->a->lease = l;

@@ -162,6 +162,7 @@ int cw_tsp_access_new(struct cw_loop *loop, struct cw_engine *engine, struct cw_
 	a->clock = cw_loop_clock(loop);
 	a->engine = engine;
 	a->auth = auth;
+	cw_list_init(&a->requests);
 	a->offers = cw_map_new();
 	r = a->offers ? cw_limits_new(&limits, &a->limits) : -ENOMEM;
 	if (r == 0)

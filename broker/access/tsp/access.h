@@ -9,6 +9,7 @@
 #include "base/addr.h"
 #include "base/clock.h"
 #include "base/defs.h"
+#include "base/list.h"
 #include "base/loop.h"
 #include "base/map.h"
 #include "broker/access/tsp/limits.h"
@@ -56,8 +57,9 @@ struct cw_tsp_access {
 	struct cw_limits *limits;
 	struct cw_netcount *networks;   /* leases of ANONYMOUS clients per network */
 	struct cw_tsp_profile *profile; /* of new sessions */
-	struct cw_map *offers; /* lease -> the session's note of it, while nobody accepted */
-	unsigned pending;      /* requests in the engine */
+	struct cw_map *offers;   /* lease -> the session's note of it, while nobody accepted */
+	unsigned pending;        /* requests in the engine, */
+	struct cw_list requests; /* and which */
 	bool stopping;
 	struct cw_tsp_stats stats;
 };

@@ -56,8 +56,10 @@ struct hold {
 struct request {
 	struct cw_engine_req req;
 	struct cw_tsp_access *access;
+	struct cw_list in_access;
 	struct cw_tsp_session *session; /* NULL: gone */
 	bool revoke_if_orphan;          /* nobody will hear of this new lease: give it back */
+	bool heir; /* a session that is gone was granted this lease and nobody has heard of it */
 };
 
 /* ---- holds
@@ -239,6 +241,7 @@ static void nobody_hears(struct cw_engine_req *req)
 	struct request *r = cw_container_of(req, struct request, req);
 
 	r->access->pending--;
+	cw_list_remove(&r->in_access);
 	(void) cw_free(r);
 }
 
@@ -251,6 +254,7 @@ static void give_back(struct cw_tsp_access *a, uint64_t lease)
 		return; /* it expires */
 	r->access = a;
 	a->pending++;
+	cw_list_append(&a->requests, &r->in_access);
 	r->req.op.kind = CW_OP_END;
 	r->req.op.u.end = (struct cw_op_end){.id = lease, .reason = CW_END_REJECT};
 	r->req.done = nobody_hears;
@@ -291,20 +295,51 @@ static void request_answered(struct cw_tsp_session *s, const struct cw_op *op)
 		cw_tsp_server_set_lease(s->server, false, cw_tsp_access_now_ms(s->access));
 }
 
+/* The same client has come again and its request will get, or has got, the lease that r was
+ * granted: then it is not r's to give back. */
+static bool find_heir(const struct request *r)
+{
+	const struct cw_op_acquire *mine = &r->req.op.u.acquire;
+
+	cw_list_for_each (it, &r->access->requests) {
+		struct request *other = cw_container_of(it, struct request, in_access);
+		const struct cw_op_acquire *q = &other->req.op.u.acquire;
+
+		if (other->req.op.kind != CW_OP_ACQUIRE ||
+			strcmp(q->principal, mine->principal) != 0 ||
+			!cw_addr6_eq(&q->client6, &mine->client6))
+			continue;
+		other->heir = true;
+		return true;
+	}
+	return cw_engine_is_subscribed(r->access->engine, mine->lease.id);
+}
+
+static void orphan_done(struct request *r)
+{
+	const struct cw_op_acquire *q = &r->req.op.u.acquire;
+
+	if (!r->revoke_if_orphan || r->req.op.result < 0 ||
+		!(q->how == CW_ACQ_GRANTED || (q->how == CW_ACQ_RESTARTED && r->heir)) ||
+		find_heir(r))
+		return;
+	r->access->stats.offers_lost++;
+	give_back(r->access, q->lease.id);
+}
+
 static void request_done(struct cw_engine_req *req)
 {
 	struct request *r = cw_container_of(req, struct request, req);
 	struct cw_tsp_session *s = r->session;
 
 	r->access->pending--;
+	cw_list_remove(&r->in_access);
 	if (s) {
 		s->request = NULL;
 		request_answered(s, &req->op);
 		s->ops->changed(s->io);
-	} else if (r->revoke_if_orphan && req->op.result == 0 &&
-		   req->op.u.acquire.how == CW_ACQ_GRANTED) {
-		r->access->stats.offers_lost++;
-		give_back(r->access, req->op.u.acquire.lease.id);
+	} else {
+		orphan_done(r);
 	}
 	(void) cw_free(r);
 }
@@ -441,6 +476,7 @@ static void on_request(void *arg, const struct cw_tsp_msg *m)
 	}
 	s->request = r;
 	a->pending++;
+	cw_list_append(&a->requests, &r->in_access);
 	cw_engine_submit(a->engine, &r->req);
 }
 
