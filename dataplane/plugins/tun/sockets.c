@@ -196,9 +196,10 @@ static int set_up(struct cw_tun_sockets *s, int hop_limit, bool pmtu)
 	/* RFC 2473 6.5: a preset flow label, 0. */
 	if (r == 0)
 		r = set_int(s->tx, IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 0);
+	/* OMIT: the interface's MTU alone counts, and what exceeds it is cut. */
 	if (r == 0)
 		r = set_int(s->tx, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
-			pmtu ? IPV6_PMTUDISC_WANT : IPV6_PMTUDISC_INTERFACE);
+			pmtu ? IPV6_PMTUDISC_WANT : IPV6_PMTUDISC_OMIT);
 	if (r == 0)
 		r = refuse_all(s->icmp4);
 	if (r == 0)
