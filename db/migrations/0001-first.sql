@@ -144,6 +144,7 @@ CREATE TABLE lease (
 	range_hi INTEGER NOT NULL,
 	tep INTEGER REFERENCES tep (id) ON DELETE SET NULL,
 	state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 3), -- free, active, ending, quarantined
+	live INTEGER NOT NULL CHECK (live = (state = 1)), -- of its own, so that later states leave lease_holder alone
 	withheld INTEGER NOT NULL CHECK (withheld IN (0, 1)), -- excluded or reserved: not for everybody
 	reason INTEGER NOT NULL CHECK (reason BETWEEN 0 AND 6),
 	access INTEGER NOT NULL CHECK (access BETWEEN 1 AND 4),
@@ -163,8 +164,7 @@ CREATE UNIQUE INDEX lease_id ON lease (id);
 CREATE INDEX lease_expiry ON lease (due) WHERE state = 1;
 CREATE INDEX lease_quarantine ON lease (due) WHERE state = 3;
 CREATE INDEX lease_free ON lease (pool, due) WHERE state = 0 AND withheld = 0;
-CREATE INDEX lease_live ON lease (principal, client6, id, pool) WHERE state = 1;
-CREATE INDEX lease_last ON lease (principal, client6, id) WHERE state <> 1;
+CREATE INDEX lease_holder ON lease (principal, live, client6, id, pool);
 CREATE TRIGGER lease_fixed BEFORE UPDATE OF addr, psid, pool, ps_len, range_lo, range_hi ON lease
 BEGIN
 	SELECT RAISE(ABORT, 'a lease stays where it is');

@@ -39,10 +39,8 @@
 	X(POOL_RANGES, "SELECT lo, hi FROM pool_range WHERE pool = ?1 AND hi >= ?2 ORDER BY lo")       \
 	X(LEASES, LEASE_SELECT " FROM lease l CROSS JOIN pool p ON p.id = l.pool WHERE" LEASE_WHERE    \
 		" ORDER BY l.addr, l.psid")                                                                \
-	X(LEASES_OF, LEASE_SELECT " FROM lease l INDEXED BY lease_live CROSS JOIN pool p ON p.id = l.pool" \
-		" WHERE l.principal = ?7 AND l.state = 1 AND" LEASE_WHERE " UNION ALL "                    \
-		LEASE_SELECT " FROM lease l INDEXED BY lease_last CROSS JOIN pool p ON p.id = l.pool"      \
-		" WHERE l.principal = ?7 AND l.state <> 1 AND" LEASE_WHERE " ORDER BY 1, 2")               \
+	X(LEASES_OF, LEASE_SELECT " FROM lease l INDEXED BY lease_holder CROSS JOIN pool p ON p.id = l.pool" \
+		" WHERE l.principal = ?7 AND" LEASE_WHERE " ORDER BY l.addr, l.psid")                      \
 	X(LEASE, LEASE_SELECT " FROM lease l CROSS JOIN pool p ON p.id = l.pool WHERE l.id = ?1")      \
 	X(SHAPE, "SELECT ps_len, ps_offset FROM history WHERE addr = ?1 AND (ps_len, ps_offset) > (?2, ?3)" \
 		" ORDER BY ps_len, ps_offset LIMIT 1")                                                     \

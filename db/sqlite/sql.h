@@ -39,20 +39,20 @@
 		" AND l.client6 = ?3 ORDER BY l.psid")                                                     \
 	X(LEASE_ON_ANY, "SELECT " CW_SQ_LEASE " FROM lease l WHERE l.addr = ?1 AND l.principal = ?2"   \
 		" ORDER BY l.psid")                                                                        \
-	X(LEASE_LIVE, "SELECT " CW_SQ_LEASE " FROM lease l WHERE l.state = 1 AND l.principal = ?1"     \
+	X(LEASE_LIVE, "SELECT " CW_SQ_LEASE " FROM lease l WHERE l.principal = ?1 AND l.live = 1"      \
 		" AND l.client6 = ?2 ORDER BY l.id DESC")                                                  \
-	X(LEASE_LAST, "SELECT " CW_SQ_LEASE " FROM lease l WHERE l.state <> 1 AND l.principal = ?1"    \
+	X(LEASE_LAST, "SELECT " CW_SQ_LEASE " FROM lease l WHERE l.principal = ?1 AND l.live = 0"      \
 		" AND l.client6 = ?2 ORDER BY l.id DESC LIMIT 64")                                         \
-	X(LEASE_LAST_ANY, "SELECT " CW_SQ_LEASE " FROM lease l WHERE l.state <> 1 AND l.principal = ?1" \
+	X(LEASE_LAST_ANY, "SELECT " CW_SQ_LEASE " FROM lease l WHERE l.principal = ?1 AND l.live = 0"  \
 		" ORDER BY l.client6, l.id LIMIT 64")                                                      \
 	X(LEASE_LRU, "SELECT " CW_SQ_LEASE " FROM lease l WHERE l.pool = ?1 AND l.state = 0"           \
 		" AND l.withheld = 0 ORDER BY l.due LIMIT 1")                                              \
 	X(LEASE_NEXT, "SELECT addr, psid FROM lease WHERE addr >= ?1 AND addr <= ?2 ORDER BY addr, psid") \
-	X(LEASE_NEW, "INSERT INTO lease (addr, psid, id, generation, pool, tep, state, withheld,"      \
+	X(LEASE_NEW, "INSERT INTO lease (addr, psid, id, generation, pool, tep, state, live, withheld," \
 		" reason, access, due, expires, granted, lifetime, client6, principal, ps_len, range_lo,"  \
-		" range_hi) VALUES (?1, ?2, ?3, ?3, ?4, ?12, 1, ?13, 0, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11," \
+		" range_hi) VALUES (?1, ?2, ?3, ?3, ?4, ?12, 1, 1, ?13, 0, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11," \
 		" ?14, ?15) ON CONFLICT (addr, psid) DO NOTHING")                                          \
-	X(LEASE_GRANT, "UPDATE lease SET id = ?3, generation = ?3, state = 1, reason = 0,"             \
+	X(LEASE_GRANT, "UPDATE lease SET id = ?3, generation = ?3, state = 1, live = 1, reason = 0,"   \
 		" access = ?5, due = ?6, expires = ?6, granted = ?7, lifetime = ?8, client6 = ?9,"         \
 		" principal = ?10 WHERE addr = ?1 AND psid = ?2 AND pool = ?4 AND state IN (0, 3)")        \
 	X(LEASE_MOVE, "UPDATE lease SET id = ?3, generation = ?3, access = ?5, due = ?6,"              \
@@ -61,7 +61,7 @@
 	X(LEASE_TEP, "UPDATE lease SET tep = ?3 WHERE addr = ?1 AND psid = ?2 AND tep IS NOT ?3")      \
 	X(LEASE_RENEW, "UPDATE lease SET due = ?3, expires = ?3, lifetime = ?4"                        \
 		" WHERE addr = ?1 AND psid = ?2 AND state = 1")                                            \
-	X(LEASE_END, "UPDATE lease SET state = 2, reason = ?3, generation = ?4"                        \
+	X(LEASE_END, "UPDATE lease SET state = 2, live = 0, reason = ?3, generation = ?4"              \
 		" WHERE addr = ?1 AND psid = ?2 AND state = 1")                                            \
 	X(LEASE_STOP, "UPDATE lease SET state = ?3, due = ?4 WHERE addr = ?1 AND psid = ?2 AND state = 2") \
 	X(LEASE_FREE, "UPDATE lease SET state = 0, due = ?3 WHERE addr = ?1 AND psid = ?2 AND state = 3") \
@@ -71,9 +71,9 @@
 		" ORDER BY due LIMIT 1")                                                                   \
 	X(NEXT_EXPIRY, "SELECT min(due) FROM lease WHERE state = 1")                                   \
 	X(NEXT_REST, "SELECT min(due) FROM lease WHERE state = 3")                                     \
-	X(COUNT_LIVE, "SELECT count(*) FROM (SELECT 1 FROM lease WHERE state = 1 AND principal = ?1"   \
+	X(COUNT_LIVE, "SELECT count(*) FROM (SELECT 1 FROM lease WHERE live = 1 AND principal = ?1"    \
 		" LIMIT ?2)")                                                                              \
-	X(COUNT_LIVE_POOL, "SELECT count(*) FROM (SELECT 1 FROM lease WHERE state = 1"                 \
+	X(COUNT_LIVE_POOL, "SELECT count(*) FROM (SELECT 1 FROM lease WHERE live = 1"                  \
 		" AND principal = ?1 AND pool = ?3 LIMIT ?2)")                                             \
 	X(HELD, "SELECT 1 FROM lease WHERE addr BETWEEN ?1 AND ?2 AND pool = ?3"                       \
 		" AND state BETWEEN 1 AND ?4 LIMIT 1")                                                     \

@@ -655,10 +655,10 @@ static void an_empty_pool_is_seen_at_once(void **state)
 	assert_int_equal(
 		fx_sql(fx,
 			"WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 16382)"
-			"INSERT INTO lease (addr, psid, id, generation, pool, tep, state, withheld,"
+			"INSERT INTO lease (addr, psid, id, generation, pool, tep, state, live, withheld,"
 			" reason, access, due, expires, granted, lifetime, client6, principal,"
 			" ps_len, range_lo, range_hi)"
-			" SELECT 167772163 + i * 4, 0, i + 1, i + 1, 1, 1, 1, 0, 0, 1, 99999, 99999, 0, 9,"
+			" SELECT 167772163 + i * 4, 0, i + 1, i + 1, 1, 1, 1, 1, 0, 0, 1, 99999, 99999, 0, 9,"
 			" zeroblob(16), 'x' || i, 0, 167772160, 167837695 FROM n"),
 		SQLITE_OK);
 	assert_int_equal(fx_sql(fx, "UPDATE broker_state SET seq = 100000"), SQLITE_OK);

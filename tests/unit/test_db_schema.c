@@ -34,18 +34,18 @@ static int tear_down(void **state)
 
 /* ---- the tables ---- */
 
-#define LEASE_COLUMNS                                                                                           \
-	"INSERT INTO lease (addr, psid, id, generation, pool, tep, state, reason, ps_len, range_lo, range_hi, " \
+#define LEASE_COLUMNS                                                                                                 \
+	"INSERT INTO lease (addr, psid, id, generation, pool, tep, state, live, reason, ps_len, range_lo, range_hi, " \
 	"withheld, access, due, expires, granted, lifetime, client6, principal) "
 /* What is in doubt; the rest is right. The range and its shape are looked up as the store does. */
-#define LEASE(addr, psid, id, gen, pool, tep, state, reason)                                       \
-	LEASE_COLUMNS "SELECT " addr "," psid "," id "," gen "," pool "," tep "," state "," reason \
-		      ", ps_len, lo, hi,"                                                          \
-		      "0,1,9,9,9,9,zeroblob(16),'u' FROM pool_range WHERE pool = " pool            \
+#define LEASE(addr, psid, id, gen, pool, tep, state, reason)                                      \
+	LEASE_COLUMNS "SELECT " addr "," psid "," id "," gen "," pool "," tep "," state "," state \
+		      " = 1," reason ", ps_len, lo, hi,"                                          \
+		      "0,1,9,9,9,9,zeroblob(16),'u' FROM pool_range WHERE pool = " pool           \
 		      " ORDER BY abs(lo - 0" addr ") LIMIT 1"
 /* With the range said outright. */
-#define LEASE_IN(addr, psid, pool, len, lo, hi)                                         \
-	LEASE_COLUMNS "VALUES (" addr "," psid ",9,9," pool ",1,1,0," len "," lo "," hi \
+#define LEASE_IN(addr, psid, pool, len, lo, hi)                                           \
+	LEASE_COLUMNS "VALUES (" addr "," psid ",9,9," pool ",1,1,1,0," len "," lo "," hi \
 		      ",0,1,9,9,9,9,zeroblob(16),'u')"
 #define TEP "INSERT INTO tep (version, name, plugin, options, ipv4, ipv6, draining) VALUES "
 #define POOL                                                                                            \
@@ -101,6 +101,7 @@ static void the_tables_refuse(void **state)
 		"UPDATE lease SET client6 = x'00' WHERE addr = 100",
 		"UPDATE lease SET principal = '' WHERE addr = 100",
 		"UPDATE lease SET state = 7",
+		"UPDATE lease SET live = 0 WHERE addr = 100",
 		/* ranges */
 		RANGE "(1, 0, 199, 250)",
 		RANGE "(2, 4, 50, 100)",
@@ -163,7 +164,7 @@ static void the_tables_refuse(void **state)
 		RANGE "(2, 4, 200, 299)",
 		"INSERT INTO exclusion (pool, lo, hi) VALUES (2, 119, 140)", /* another pool's */
 		"UPDATE pool SET ps_len = 4, place = 3 WHERE id = 2",
-		"UPDATE lease SET state = 0, reason = 1 WHERE id = 1",
+		"UPDATE lease SET state = 0, live = 0, reason = 1 WHERE id = 1",
 	};
 	struct fx *fx = *state;
 
@@ -221,7 +222,7 @@ static void no_two_rows_overlap_whatever_is_inserted(void **state)
 		else
 			(void) snprintf(sql, sizeof sql,
 				LEASE_COLUMNS
-				"SELECT lo + %u - 2, %u, %u, %u, pool, 1, 1, 0, ps_len, lo, hi, 0, 1, 9, 9, 9, 9,"
+				"SELECT lo + %u - 2, %u, %u, %u, pool, 1, 1, 1, 0, ps_len, lo, hi, 0, 1, 9, 9, 9, 9,"
 				" zeroblob(16), 'u' FROM pool_range ORDER BY (id * %u) %% 11 LIMIT 1",
 				a % 12, b * 3, i, i, i);
 		(void) fx_sql(fx, sql);
