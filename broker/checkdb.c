@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Opening the store checks its form (the back end's quick check and its constraints); here every
- * lease is read back and looked at as the engine would see it: in order of its key, no key twice,
- * no two live leases of one address whose port sets overlap, pool and TEP there. */
+/* The store checks its own file and what must hold between its tables; then every lease is read
+ * back and looked at as the engine would see it: in order of its key, no key twice, no two live
+ * leases of one address whose port sets overlap, pool and TEP there. */
 #include "config.h"
 
 #include <errno.h>
@@ -49,6 +49,14 @@ static void look(struct tally *t, const struct cw_lease *before, const struct cw
 		complain(t, l, "port sets of different shapes on one address");
 }
 
+static void damaged(void *arg, const char *text)
+{
+	struct tally *t = arg;
+
+	t->bad++;
+	(void) printf("%s\n", text);
+}
+
 static int walk(struct cw_store_reader *r, struct tally *t)
 {
 	const struct cw_lease_filter all = {.states = 1u << CW_LEASE_FREE | 1u << CW_LEASE_ACTIVE |
@@ -90,6 +98,8 @@ int cw_check_db(const struct cw_config *conf)
 	}
 	r = cw_store_reader_open(store, &reader);
 	if (r == 0)
+		r = cw_store_check(reader, damaged, &t);
+	if (r >= 0)
 		r = walk(reader, &t);
 	if (r < 0)
 		(void) printf(

@@ -86,6 +86,8 @@ struct cw_reader_ops {
 	int (*next_due)(
 		struct cw_store_reader *r, int64_t *ret_expiry_s, int64_t *ret_quarantine_s);
 	int (*backup)(struct cw_store_reader *r, const char *to_path);
+	int (*check)(
+		struct cw_store_reader *r, void (*fault)(void *arg, const char *text), void *arg);
 };
 
 struct cw_store_reader {

@@ -85,3 +85,8 @@ int cw_store_backup(struct cw_store_reader *r, const char *to_path)
 {
 	return r->ops->backup(r, to_path);
 }
+
+int cw_store_check(struct cw_store_reader *r, void (*fault)(void *arg, const char *text), void *arg)
+{
+	return r->ops->check(r, fault, arg);
+}

@@ -443,3 +443,9 @@ int cw_read_next_due(
 /* A consistent copy of the database to a new file (mode 0600), verified and fsynced with its
  * directory before 0 is returned. -EEXIST. */
 int cw_store_backup(struct cw_store_reader *r, const char *to_path) CW_MUST_CHECK;
+/* Looks at the whole database: its file and indexes, and what must hold between leases, history and
+ * outbox. `fault` gets each fault as one line (borrowed). The number of faults, 0 = sound, or a
+ * code if it could not be read to its end. Takes time in proportion to the file; one read
+ * transaction. */
+int cw_store_check(struct cw_store_reader *r, void (*fault)(void *arg, const char *text),
+	void *arg) CW_MUST_CHECK;

@@ -496,6 +496,7 @@ static const struct cw_reader_ops reader_ops = {
 	.heartbeat = read_heartbeat,
 	.next_due = read_next_due,
 	.backup = cw_sq_backup,
+	.check = cw_sq_check,
 };
 
 int cw_sq_reader_open(struct cw_backend *b, struct cw_store_reader **ret)

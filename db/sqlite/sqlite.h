@@ -5,7 +5,8 @@
  * reader_open reads (path, memory), which never changes.
  *
  * Files: conn.c open, pragmas, migrations, results; cache.c the cache and never-used slots;
- * acquire.c, lease.c the life of leases; pool.c, user.c configuration; read.c readers; backup.c. */
+ * acquire.c, lease.c the life of leases; pool.c, user.c configuration; read.c readers; backup.c;
+ * check.c. */
 #pragma once
 
 #include <sqlite3.h>
@@ -192,9 +193,10 @@ bool cw_sq_name_ok(const char *s, size_t n);
 /* NUL within n octets, and not empty. */
 bool cw_sq_text_ok(const char *s, size_t n);
 
-/* ---- read.c, backup.c ---- */
+/* ---- read.c, backup.c, check.c ---- */
 
 struct cw_sq_reader;
 int cw_sq_reader_open(struct cw_backend *b, struct cw_store_reader **ret);
 sqlite3 *cw_sq_reader_db(struct cw_store_reader *r);
 int cw_sq_backup(struct cw_store_reader *r, const char *to_path);
+int cw_sq_check(struct cw_store_reader *r, void (*fault)(void *arg, const char *text), void *arg);

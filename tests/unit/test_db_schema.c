@@ -498,6 +498,58 @@ static void a_backup_is_whole(void **state)
 	(void) cw_store_reader_close(r);
 }
 
+/* ---- the whole check ---- */
+
+static void count_fault(void *arg, const char *text)
+{
+	++*(unsigned *) arg;
+	print_message("# %s\n", text);
+}
+
+/* Faults of the database after `sql` was done behind the store's back. */
+static unsigned faults_after(struct fx *fx, struct cw_store_reader *r, const char *sql)
+{
+	unsigned told = 0;
+	int n;
+
+	assert_int_equal(fx_sql(fx, "SAVEPOINT damage"), SQLITE_OK);
+	assert_int_equal(fx_sql(fx, sql), SQLITE_OK);
+	assert_int_equal(fx_sql(fx, "RELEASE damage"), SQLITE_OK);
+	n = cw_store_check(r, count_fault, &told);
+	assert_int_equal(n, told);
+	return told;
+}
+
+static void the_check_finds_what_no_constraint_does(void **state)
+{
+	struct fx *fx = *state;
+	struct cw_store_reader *r;
+	struct cw_lease l[5];
+	char sql[160];
+
+	(void) fx_simple(fx, "10.0.0.0/24");
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(fx_acquire(fx, "u", i + 1, &l[i]), 0);
+	assert_int_equal(fx_end(fx, l[1].id, CW_END_RELEASE), 0); /* ending */
+	fx_release(fx, &l[2], CW_END_RELEASE);                    /* quarantined */
+	assert_int_equal(cw_store_reader_open(fx->s, &r), 0);
+	assert_int_equal(faults_after(fx, r, "SELECT 1"), 0);
+	(void) snprintf(sql, sizeof sql, "UPDATE history SET ended = 1, reason = 1 WHERE id = %d",
+		(int) l[0].id);
+	assert_int_equal(faults_after(fx, r, sql), 1);
+	(void) snprintf(
+		sql, sizeof sql, "UPDATE history SET ended = NULL WHERE id = %d", (int) l[2].id);
+	assert_int_equal(faults_after(fx, r, sql), 2);
+	(void) snprintf(sql, sizeof sql, "DELETE FROM outbox WHERE lease = %d", (int) l[1].id);
+	assert_int_equal(faults_after(fx, r, sql), 3);
+	(void) snprintf(sql, sizeof sql, "INSERT INTO outbox VALUES (%d, %d, 2)", (int) l[3].id,
+		(int) l[3].id + 100);
+	(void) fx_sql(fx, "DELETE FROM outbox");
+	assert_int_equal(faults_after(fx, r, sql), 4);
+	assert_int_equal(faults_after(fx, r, "UPDATE broker_state SET seq = 1"), 8);
+	(void) cw_store_reader_close(r);
+}
+
 static void a_reader_cannot_write(void **state)
 {
 	struct fx *fx = *state;
@@ -525,6 +577,7 @@ int main(void)
 		T(paths_that_cannot_be),
 		T(a_damaged_file_is_refused_or_served),
 		T(a_backup_is_whole),
+		T(the_check_finds_what_no_constraint_does),
 		T(a_reader_cannot_write),
 	};
 

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The whole file looked at, for causewayd --check-db and whoever doubts a disk: SQLite's own check
+ * of every page and index, foreign keys, and what must hold between the tables, which no constraint
+ * can say. */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "db/sqlite/sqlite.h"
+
+#define CW_SQ_FAULTS "20" /* lines of one kind that are told */
+
+/* Each row is a fault as one line of text; no row is good. "ok" is how integrity_check says so. */
+static const char *const checks[] = {
+	"PRAGMA integrity_check(" CW_SQ_FAULTS ")",
+	"SELECT format('%s: row %d refers to a row of %s that is not there', \"table\", rowid, parent)"
+	" FROM pragma_foreign_key_check LIMIT " CW_SQ_FAULTS,
+	"SELECT format('lease %d is held, but its history says it ended or is missing', l.id)"
+	" FROM lease l LEFT JOIN history h ON h.id = l.id"
+	" WHERE l.state IN (1, 2) AND (h.id IS NULL OR h.ended IS NOT NULL"
+	" OR h.addr <> l.addr OR h.psid <> l.psid OR h.client6 <> l.client6 OR h.principal <> l.principal)"
+	" LIMIT " CW_SQ_FAULTS,
+	"SELECT format('history says that lease %d lasts, but nobody holds it', h.id)"
+	" FROM history h LEFT JOIN lease l ON l.id = h.id"
+	" WHERE h.ended IS NULL AND (l.id IS NULL OR l.state NOT IN (1, 2)) LIMIT " CW_SQ_FAULTS,
+	"SELECT format('lease %d is to be stopped, but no tunnel end point is told', l.id)"
+	" FROM lease l LEFT JOIN outbox o ON o.lease = l.id AND o.what = 2 AND o.generation = l.generation"
+	" WHERE l.state = 2 AND o.lease IS NULL LIMIT " CW_SQ_FAULTS,
+	"SELECT format('a tunnel end point is to be told of lease %d, which is neither held nor ending', o.lease)"
+	" FROM outbox o LEFT JOIN lease l ON l.id = o.lease AND l.state = CASE o.what WHEN 0 THEN 1 ELSE 2 END"
+	" WHERE l.id IS NULL LIMIT " CW_SQ_FAULTS,
+	"SELECT format('lease %d has a number beyond the last one given out', id)"
+	" FROM lease WHERE generation > (SELECT seq FROM broker_state) LIMIT " CW_SQ_FAULTS,
+};
+
+static int run_check(sqlite3 *db, const char *sql, void (*fault)(void *arg, const char *text),
+	void *arg, unsigned *count)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
+
+	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+		const char *text;
+
+		rc = sqlite3_step(st);
+		if (rc != SQLITE_ROW)
+			break;
+		text = (const char *) sqlite3_column_text(st, 0);
+		if (!text || strcmp(text, "ok") != 0) {
+			++*count;
+			fault(arg, text ? text : "a fault without a text");
+		}
+	}
+	(void) sqlite3_finalize(st);
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+int cw_sq_check(struct cw_store_reader *r, void (*fault)(void *arg, const char *text), void *arg)
+{
+	sqlite3 *db = cw_sq_reader_db(r);
+	struct cw_db_errors errors = {0}; /* told to the caller, not counted as the store's */
+	unsigned count = 0;
+	int rc = sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
+
+	for (size_t i = 0; i < CW_ARRAY_LEN(checks) && rc == SQLITE_OK; i++)
+		rc = run_check(db, checks[i], fault, arg, &count);
+	if (rc != SQLITE_OK)
+		fault(arg, sqlite3_errmsg(db));
+	(void) sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+	return rc == SQLITE_OK ? (int) count : cw_sq_result(db, rc, &errors);
+}
