@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,16 +24,8 @@ enum { OPTIONS_MAX = 65536, NAME_MAX_OCTETS = 32, OPTION_COUNT_MAX = 256 };
 /* The descriptor of ABI 1 as first released. A plugin may know more. */
 #define DESCRIPTOR_MIN (offsetof(struct cw_dp_plugin, ops) + sizeof(const struct cw_dp_ops *))
 
-static int say(char *why, size_t why_n, int code, const char *fmt, ...) CW_PRINTF(4, 5);
-static int say(char *why, size_t why_n, int code, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void) vsnprintf(why, why_n, fmt, ap);
-	va_end(ap);
-	return code;
-}
+/* One line about what went wrong, and its code. */
+#define say(why, why_n, code, ...) ((void) snprintf(why, why_n, __VA_ARGS__), (code))
 
 static bool name_ok(const char *name)
 {

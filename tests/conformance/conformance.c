@@ -486,7 +486,8 @@ static void expiry(void)
 
 static bool reopen(const char *more)
 {
-	char all[5000], why[256] = "";
+	static char all[5000];
+	char why[256] = "";
 
 	host = cw_dphost_close(host);
 	(void) snprintf(all, sizeof all, "%s%s", options, more);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See options.h. */
+#define _GNU_SOURCE /* NOLINT(bugprone-reserved-identifier) */
+
 #include "dataplane/plugins/common/options.h"
 
 #include <stdio.h>
@@ -53,4 +55,11 @@ bool cw_dpopt_word(const struct cw_dp_open *open, const char *name, const char *
 		(void) snprintf(why + used, why_n - used, " %s", words[i]);
 	}
 	return false;
+}
+
+const char *cw_dpopt_errno(int err)
+{
+	const char *text = strerrordesc_np(err);
+
+	return text ? text : "unknown error";
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* See child.h. */
-#define _GNU_SOURCE /* pipe2, memfd_create, posix_spawn_file_actions_addchdir_np */
+#define _GNU_SOURCE /* NOLINT(bugprone-reserved-identifier) */
 
 #include "dataplane/plugins/exec/child.h"
 

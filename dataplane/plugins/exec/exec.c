@@ -10,7 +10,6 @@
  * Thread: the host's. */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,18 +87,12 @@ static const struct cw_dp_option options[] = {
 
 static void pump(struct exec *self);
 
-static void say(struct exec *self, enum cw_dp_log_level level, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-static void say(struct exec *self, enum cw_dp_log_level level, const char *fmt, ...)
-{
-	char text[640];
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void) vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	self->host->log(self->host->ctx, level, text);
-}
+#define say(self, level, ...)                                       \
+	do {                                                        \
+		char text_[640];                                    \
+		(void) snprintf(text_, sizeof text_, __VA_ARGS__);  \
+		(self)->host->log((self)->host->ctx, level, text_); \
+	} while (0)
 
 /* --- expiry --- */
 
@@ -399,7 +392,7 @@ static void start(struct exec *self, struct job *j)
 	r = run(self, j, input, n);
 	free(input);
 	if (r < 0) {
-		say(self, CW_DP_LOG_ERR, "cannot run %s: %s", self->program, strerror(-r));
+		say(self, CW_DP_LOG_ERR, "cannot run %s: %s", self->program, cw_dpopt_errno(-r));
 		self->failures++;
 		self->running = NULL;
 		finish(self, j,

@@ -10,7 +10,6 @@
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,19 +18,12 @@
 #include <sys/types.h>
 #include <unistd.h>
 
+#include "dataplane/plugins/common/options.h"
+
 enum { TX_QUEUE = 1000 };
 
-static int say(char *why, size_t why_n, int code, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-static int say(char *why, size_t why_n, int code, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void) vsnprintf(why, why_n, fmt, ap);
-	va_end(ap);
-	return code;
-}
+/* One line about what went wrong, and its code. */
+#define say(why, why_n, code, ...) ((void) snprintf(why, why_n, __VA_ARGS__), (code))
 
 int cw_tun_device_open(const char *name, struct cw_tun_device *ret, char *why, size_t why_n)
 {
@@ -46,11 +38,12 @@ int cw_tun_device_open(const char *name, struct cw_tun_device *ret, char *why, s
 	(void) strncpy(req.ifr_name, name, IFNAMSIZ - 1);
 	d.fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (d.fd < 0)
-		return say(why, why_n, -errno, "/dev/net/tun: %s", strerror(errno));
+		return say(why, why_n, -errno, "/dev/net/tun: %s", cw_dpopt_errno(errno));
 	if (ioctl(d.fd, TUNSETIFF, &req) < 0) {
 		r = -errno;
 		(void) close(d.fd);
-		return say(why, why_n, r, "cannot make the TUN device %s: %s%s", name, strerror(-r),
+		return say(why, why_n, r, "cannot make the TUN device %s: %s%s", name,
+			cw_dpopt_errno(-r),
 			r == -EPERM   ? " (needs CAP_NET_ADMIN)"
 			: r == -EBUSY ? " (is another TEP using it?)"
 				      : "");
@@ -184,19 +177,19 @@ int cw_tun_device_up(const struct cw_tun_device *d, unsigned mtu, const uint8_t 
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), r;
 
 	if (fd < 0)
-		return say(why, why_n, -errno, "netlink: %s", strerror(errno));
+		return say(why, why_n, -errno, "netlink: %s", cw_dpopt_errno(errno));
 	set_sysctl(d, "ipv6", "disable_ipv6", "1");
 	set_sysctl(d, "ipv4", "rp_filter", "0");
 	set_sysctl(d, "ipv4", "send_redirects", "0");
 	r = link_up(fd, d, mtu);
 	if (r < 0)
 		(void) say(why, why_n, r, "cannot bring up %s with MTU %u: %s", d->name, mtu,
-			strerror(-r));
+			cw_dpopt_errno(-r));
 	if (r == 0 && memcmp(ipv4, none, 4) != 0) {
 		r = add_address(fd, d, ipv4);
 		if (r < 0)
 			(void) say(why, why_n, r, "cannot give %s its address: %s", d->name,
-				strerror(-r));
+				cw_dpopt_errno(-r));
 	}
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		const uint8_t *a = routes[i].addr;
@@ -204,7 +197,7 @@ int cw_tun_device_up(const struct cw_tun_device *d, unsigned mtu, const uint8_t 
 		r = add_route(fd, d, &routes[i]);
 		if (r < 0)
 			(void) say(why, why_n, r, "cannot route %u.%u.%u.%u/%u to %s: %s", a[0],
-				a[1], a[2], a[3], routes[i].len, d->name, strerror(-r));
+				a[1], a[2], a[3], routes[i].len, d->name, cw_dpopt_errno(-r));
 	}
 	(void) close(fd);
 	return r;

@@ -2,7 +2,7 @@
 /* Into the tunnel: TUN -> judgement -> raw socket, which makes the outer header (and cuts it where
  * that is the mode). Also the ICMPv6 errors that come back from inside the tunnel, made into ICMPv4
  * for the sender (RFC 2473 7.2, 8). Thread: its own. */
-#define _GNU_SOURCE /* recvmmsg, sendmmsg, pthread_setname_np */
+#define _GNU_SOURCE /* NOLINT(bugprone-reserved-identifier) */
 
 #include <errno.h>
 #include <linux/virtio_net.h>
@@ -149,7 +149,7 @@ static void set_class(struct cw_tun_down *d, struct msghdr *m, unsigned slot, ui
 
 /* Queues header (copied) + payload (stays where it is) to a client. */
 static void queue(struct cw_tun_down *d, const struct packet *pk, const uint8_t *header,
-	size_t header_n, uint8_t *payload, size_t payload_n)
+	size_t header_n, struct iovec payload)
 {
 	unsigned i;
 
@@ -158,8 +158,8 @@ static void queue(struct cw_tun_down *d, const struct packet *pk, const uint8_t 
 	i = d->queued++;
 	memcpy(d->headers[i], header, header_n);
 	d->iov[i][0] = (struct iovec){d->headers[i], header_n};
-	d->iov[i][1] = (struct iovec){payload, payload_n};
-	d->msgs[i].msg_hdr.msg_iovlen = payload_n ? 2 : 1;
+	d->iov[i][1] = payload;
+	d->msgs[i].msg_hdr.msg_iovlen = payload.iov_len ? 2 : 1;
 	memcpy(&d->to[i].sin6_addr, pk->client, 16);
 	set_class(d, &d->msgs[i].msg_hdr, i, pk->ip.tos);
 }
@@ -173,8 +173,8 @@ static bool queue_piece(void *arg, const struct cw_tun_piece *piece)
 {
 	const struct cut *c = arg;
 
-	queue(c->d, c->pk, piece->header, piece->header_n, (uint8_t *) (uintptr_t) piece->payload,
-		piece->payload_n);
+	queue(c->d, c->pk, piece->header, piece->header_n,
+		(struct iovec){piece->payload, piece->payload_n});
 	return true;
 }
 
@@ -182,8 +182,7 @@ static bool queue_segment(void *arg, const struct cw_tun_segment *s)
 {
 	const struct cut *c = arg;
 
-	queue(c->d, c->pk, s->header, s->header_n, (uint8_t *) (uintptr_t) s->payload,
-		s->payload_n);
+	queue(c->d, c->pk, s->header, s->header_n, (struct iovec){s->payload, s->payload_n});
 	return true;
 }
 
@@ -325,7 +324,8 @@ static void send_on(struct cw_tun_down *d, struct packet *pk, int64_t now)
 		if (!cw_tun_segment_tcp(&pk->ip, pk->gso_size, queue_segment, &cut))
 			CW_TUN_COUNT(t->down_counts.verdicts[CW_TUN_MERGED], 1);
 	} else if (whole) {
-		queue(d, pk, pk->ip.start, pk->ip.ihl, pk->ip.payload, pk->ip.payload_n);
+		queue(d, pk, pk->ip.start, pk->ip.ihl,
+			(struct iovec){pk->ip.payload, pk->ip.payload_n});
 	} else if (pk->gso_size) { /* merged, without DF, and too long: TCP does not send that */
 		CW_TUN_COUNT(t->down_counts.verdicts[CW_TUN_MERGED], 1);
 	} else {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Start, stop and the little things both directions need. See forward.h. */
-#define _GNU_SOURCE /* recvmmsg, sendmmsg, pthread_setname_np */
+#define _GNU_SOURCE /* NOLINT(bugprone-reserved-identifier) */
 
 #include "dataplane/plugins/tun/forward.h"
 

@@ -77,7 +77,7 @@ size_t cw_tun_icmp6_refused(const uint8_t client[16], const uint8_t tep[16], con
 struct cw_tun_piece {
 	uint8_t header[60];
 	size_t header_n;
-	const uint8_t *payload;
+	uint8_t *payload;
 	size_t payload_n;
 };
 bool cw_tun_fragment(const struct cw_tun_ip4 *ip, size_t mtu,
@@ -89,7 +89,7 @@ bool cw_tun_fragment(const struct cw_tun_ip4 *ip, size_t mtu,
 struct cw_tun_segment {
 	uint8_t header[120];
 	size_t header_n;
-	const uint8_t *payload;
+	uint8_t *payload;
 	size_t payload_n;
 };
 bool cw_tun_segment_tcp(const struct cw_tun_ip4 *ip, size_t gso_size,

@@ -9,26 +9,18 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <netinet/in.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "dataplane/plugins/common/options.h"
+
 enum { BUFFER = 4 << 20 };
 
-static int say(char *why, size_t why_n, int code, const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-static int say(char *why, size_t why_n, int code, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	(void) vsnprintf(why, why_n, fmt, ap);
-	va_end(ap);
-	return code;
-}
+/* One line about what went wrong, and its code. */
+#define say(why, why_n, code, ...) ((void) snprintf(why, why_n, __VA_ARGS__), (code))
 
 static int set_int(int fd, int level, int name, int value)
 {
@@ -126,7 +118,7 @@ static int take_merged(int fd, const uint8_t tep[16])
 	jumps[j++] = n;
 	code[n++] = INSN(BPF_JMP | BPF_JNE | BPF_K, 0, 0, 0, PACKET_HOST);
 	for (unsigned i = 0; i < 4; i++) {
-		const uint8_t *w = tep + i * 4;
+		const uint8_t *w = tep + (size_t) i * 4;
 		uint32_t v =
 			(uint32_t) w[0] << 24 | (uint32_t) w[1] << 16 | (uint32_t) w[2] << 8 | w[3];
 
@@ -218,7 +210,7 @@ int cw_tun_sockets_open(const uint8_t tep[16], int hop_limit, bool pmtu, struct 
 	s.rx = raw6(IPPROTO_IPIP, tep);
 	if (s.rx < 0)
 		return say(why, why_n, s.rx, "raw IPv6 socket on the TEP's address: %s%s",
-			strerror(-s.rx),
+			cw_dpopt_errno(-s.rx),
 			s.rx == -EPERM ? " (needs CAP_NET_RAW)"
 			: s.rx == -EADDRNOTAVAIL
 				? " (the TEP's IPv6 address is not one of this host's)"
@@ -231,12 +223,12 @@ int cw_tun_sockets_open(const uint8_t tep[16], int hop_limit, bool pmtu, struct 
 	r = s.tx < 0 ? s.tx : s.icmp6 < 0 ? s.icmp6 : s.icmp4;
 	if (r < 0) {
 		cw_tun_sockets_close(&s);
-		return say(why, why_n, r, "raw socket: %s", strerror(-r));
+		return say(why, why_n, r, "raw socket: %s", cw_dpopt_errno(-r));
 	}
 	r = set_up(&s, hop_limit, pmtu);
 	if (r < 0) {
 		cw_tun_sockets_close(&s);
-		return say(why, why_n, r, "raw socket option: %s", strerror(-r));
+		return say(why, why_n, r, "raw socket option: %s", cw_dpopt_errno(-r));
 	}
 	s.merged = open_merged(s.rx, tep);
 	if (s.merged < 0)

@@ -10,6 +10,7 @@
  * Reading order: packet.h (octets), decide.c (whose packet is it), up.c, down.c (the two threads),
  *this file (the plugin's operations, in the host's thread). The device lives as long as the
  *instance: when its host ends, the tunnel ends. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
@@ -71,31 +72,45 @@ static const struct cw_dp_option options[] = {
 
 /* --- open --- */
 
+/* "A.B.C.D/LEN" */
+static bool parse_prefix(const char *s, size_t n, struct cw_tun_route *ret)
+{
+	char text[20], *slash;
+	uint32_t addr;
+	unsigned len;
+
+	if (n >= sizeof text)
+		return false;
+	memcpy(text, s, n);
+	text[n] = '\0';
+	slash = strchr(text, '/');
+	if (!slash || !slash[1] || strspn(slash + 1, "0123456789") != strlen(slash + 1))
+		return false;
+	*slash = '\0';
+	len = (unsigned) strtoul(slash + 1, NULL, 10);
+	if (len > 32 || inet_pton(AF_INET, text, ret->addr) != 1)
+		return false;
+	memcpy(&addr, ret->addr, 4);
+	if (len < 32 && (ntohl(addr) & (0xffffffffu >> len)))
+		return false;
+	ret->len = (uint8_t) len;
+	return true;
+}
+
 static bool parse_routes(struct tun *self, const char *s, char *why, size_t why_n)
 {
 	while (*s) {
-		struct cw_tun_route r;
-		unsigned a, b, c, d, len;
-		uint32_t addr;
-		int used = 0;
+		size_t n = strcspn(s, ",");
 
 		if (self->n_routes == ROUTES_MAX ||
-			sscanf(s, "%3u.%3u.%3u.%3u/%2u%n", &a, &b, &c, &d, &len, &used) != 5 ||
-			a > 255 || b > 255 || c > 255 || d > 255 || len > 32 ||
-			(s[used] && s[used] != ',')) {
+			!parse_prefix(s, n, &self->routes[self->n_routes])) {
 			(void) snprintf(why, why_n,
-				"option routes: not a list of prefixes at \"%.40s\"", s);
+				"option routes: no prefix, or host bits set, or too many, at \"%.40s\"",
+				s);
 			return false;
 		}
-		addr = a << 24 | b << 16 | c << 8 | d;
-		if (len < 32 && (addr & (0xffffffffu >> len))) {
-			(void) snprintf(why, why_n, "option routes: host bits set in \"%.40s\"", s);
-			return false;
-		}
-		r = (struct cw_tun_route){
-			{(uint8_t) a, (uint8_t) b, (uint8_t) c, (uint8_t) d}, (uint8_t) len};
-		self->routes[self->n_routes++] = r;
-		s += used + (s[used] == ',');
+		self->n_routes++;
+		s += n + (s[n] == ',');
 	}
 	return true;
 }
@@ -213,7 +228,7 @@ static int bring_up(struct tun *self, const struct cw_dp_open *open, uint64_t ho
 	r = cw_tun_forward_start(t);
 	if (r < 0)
 		(void) snprintf(
-			why, why_n, "cannot start the forwarding threads: %s", strerror(-r));
+			why, why_n, "cannot start the forwarding threads: %s", cw_dpopt_errno(-r));
 	return r;
 }
 

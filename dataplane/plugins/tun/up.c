@@ -2,7 +2,7 @@
 /* Out of the tunnel: raw socket (and packet socket for merged packets) -> judgement -> TUN, from
  * where the kernel routes IPv4, lowers the TTL and answers what it must. RFC 2473 3.3, RFC
  * 7596 6.2. Thread: its own. */
-#define _GNU_SOURCE /* recvmmsg, sendmmsg, pthread_setname_np */
+#define _GNU_SOURCE /* NOLINT(bugprone-reserved-identifier) */
 
 #include <errno.h>
 #include <linux/if_packet.h>
