@@ -111,7 +111,9 @@ void tx_connect(struct tx *t, struct tx_session *c, enum cw_tsp_transport transp
 /* SASL steps run on threads the engine does not know of, and the final verdict is held back. */
 static void settle(struct tx_session *c)
 {
-	for (unsigned i = 0; i < 100; i++) {
+	for (unsigned i = 0; i < 2000; i++) {
+		if (cw_auth_running(c->tx->auth))
+			bx_turn(&c->tx->b);
 		bx_settle(&c->tx->b);
 		cw_fake_clock_advance(&c->tx->b.clock, cw_tsp_session_busy(c->s) ? 0 : 60);
 		if (!c->closed)

@@ -470,6 +470,34 @@ static void queued_order_of_one_key_is_kept(void **state)
 	fake_tep.mode = FAKE_OK;
 }
 
+static void an_old_renewal_never_comes_after_the_end(void **state)
+{
+	struct bx *b = *state;
+	struct cw_lease l;
+
+	/* Waiting for its moment while the lease ends. */
+	assert_int_equal(bx_acquire(b, "ip6:a", 1, &l), 0);
+	assert_int_equal(bx_renew(b, "ip6:a", 1, l.addr.v, NULL), 0);
+	assert_int_equal(bx_end(b, l.id, CW_END_RELEASE), 0);
+	bx_settle(b);
+	bx_advance(b, 60);
+	assert_int_equal(fake_tep_count(), 0);
+	/* On its way while the lease ends, then to be tried again. */
+	assert_int_equal(bx_acquire(b, "ip6:a", 1, &l), 0);
+	assert_int_equal(bx_renew(b, "ip6:a", 1, l.addr.v, NULL), 0);
+	fake_tep.mode = FAKE_HOLD;
+	cw_engine_poke(b->engine);
+	assert_int_equal(fake_tep_held(), 1);
+	assert_int_equal(bx_end(b, l.id, CW_END_RELEASE), 0);
+	bx_settle(b);
+	fake_tep.mode = FAKE_AGAIN;
+	fake_tep_answer(false);
+	fake_tep.mode = FAKE_OK;
+	bx_settle(b);
+	bx_advance(b, 60);
+	assert_int_equal(fake_tep_count(), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -497,6 +525,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(expired_while_away, open_rest, close_it),
 		cmocka_unit_test_setup_teardown(
 			wall_clock_jumps_expire_nothing, open_rest, close_it),
+		cmocka_unit_test_setup_teardown(
+			an_old_renewal_never_comes_after_the_end, open_plain, close_it),
 		cmocka_unit_test_setup_teardown(
 			queued_order_of_one_key_is_kept, open_rest, close_it),
 	};
