@@ -90,8 +90,8 @@ static void attribute(struct request *q, unsigned short type, const void *data, 
 static int ask(int fd, struct request *q)
 {
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-	char buf[4096];
-	const struct nlmsghdr *h = (const struct nlmsghdr *) (const void *) buf;
+	_Alignas(struct nlmsghdr) char buf[4096];
+	struct nlmsghdr *h = (struct nlmsghdr *) (void *) buf;
 	const struct nlmsgerr *e;
 	ssize_t n;
 
