@@ -560,12 +560,14 @@ static int backend_upkeep(struct cw_backend *b)
 {
 	int rc, r;
 
-	if (b->wal_frames < b->checkpoint_at)
+	/* On a full disk a checkpoint lets the WAL start again in the space it has. */
+	if (b->wal_frames < b->checkpoint_at && b->full_seen == b->errors->full)
 		return 0;
 	rc = sqlite3_wal_checkpoint_v2(b->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 	if ((rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_LOCKED)
 		return 0; /* a reader or a backup: next time */
 	r = cw_sq_result(b->db, rc, b->errors);
+	b->full_seen = b->errors->full;
 	/* The leases are safe in the WAL; it grows until there is room for the database file. */
 	return r == CW_E_STORE_FULL || r == -ENOMEM ? 0 : r;
 }

@@ -83,10 +83,11 @@ struct cw_backend {
 	struct cw_db_errors *errors;
 	/* The first failure of the database within the running operation: the front rolls back. */
 	int fault;
-	bool surprise;     /* it was a constraint */
-	int64_t changes;   /* of the connection when the transaction began */
-	int wal_frames;    /* after the last commit */
-	int checkpoint_at; /* pages of WAL */
+	bool surprise;      /* it was a constraint */
+	int64_t changes;    /* of the connection when the transaction began */
+	int wal_frames;     /* after the last commit */
+	uint64_t full_seen; /* errors->full at the last checkpoint */
+	int checkpoint_at;  /* pages of WAL */
 	uint64_t seq;
 	bool seq_dirty;
 	struct cw_sq_cache *cache; /* NULL: to be rebuilt */

@@ -48,7 +48,7 @@ static bool fails(sqlite3_file *f, unsigned what)
 	shim.failed++;
 	/* As the unix VFS: what it makes SQLITE_FULL of, it forgets. */
 	((struct shim_file *) (void *) f)->last_errno =
-		what == SHIM_WRITE && shim.fail_errno == ENOSPC ? 0 : shim.fail_errno;
+		what != SHIM_SYNC && shim.fail_errno == ENOSPC ? 0 : shim.fail_errno;
 	return true;
 }
 
@@ -119,9 +119,12 @@ static int x_read(sqlite3_file *f, void *p, int n, sqlite3_int64 at)
 
 static int x_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 {
+	sqlite3_int64 size = 0;
+	bool grows = inner(f)->pMethods->xFileSize(inner(f), &size) == SQLITE_OK && at + n > size;
+
 	shim.writes++;
 	/* As the unix VFS answers: a full disk is a result of its own. */
-	if (fails(f, SHIM_WRITE))
+	if (fails(f, SHIM_WRITE) || (grows && fails(f, SHIM_GROW)))
 		return shim.fail_errno == ENOSPC ? SQLITE_FULL : SQLITE_IOERR_WRITE;
 	return inner(f)->pMethods->xWrite(inner(f), p, n, at);
 }

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { SHIM_WRITE = 1, SHIM_SYNC = 2, SHIM_TRUNCATE = 4 };
+enum { SHIM_WRITE = 1, SHIM_SYNC = 2, SHIM_TRUNCATE = 4, SHIM_GROW = 8 /* a write past the end */ };
 
 struct shim {
 	/* What to do; written by the test between operations. */

@@ -243,6 +243,36 @@ static void a_full_disk_at_sync_is_lost_data(void **state)
 	every_call(SHIM_SYNC, ENOSPC);
 }
 
+/* No file can grow any more, but what is there can be written: leases are still renewed, for as
+ * long as it lasts. */
+static void a_full_disk_still_renews(void **state)
+{
+	struct fx fx;
+	unsigned failed = 0;
+
+	(void) state;
+	fx_open(&fx, false);
+	(void) fx_simple(&fx, "10.0.0.0/24");
+	assert_int_equal(fx_acquire(&fx, "user:u", 1, NULL), 0);
+	cw_store_backend(fx.s)->checkpoint_at = 40;
+	for (unsigned i = 0; i < 30; i++)
+		assert_int_equal(fx_acquire(&fx, "user:u", 1, NULL), 0);
+	cw_store_backend(fx.s)->checkpoint_at =
+		1000000; /* only the full disk makes it checkpoint */
+	fx_forget(&fx);
+	shim_arm(SHIM_GROW, 1, ENOSPC, true);
+	for (unsigned i = 0; i < 400; i++) {
+		int r = fx_acquire(&fx, "user:u", 1, NULL);
+
+		assert_true(r == 0 || r == CW_E_STORE_FULL);
+		failed += r != 0;
+		fx.n_health = 0;
+	}
+	assert_true(failed > 0 && failed < 40);
+	shim_arm(0, 0, 0, false);
+	fx_close(&fx);
+}
+
 /* The control: with synchronous=OFF the same check must find leases missing. */
 static void the_power_cut_bites(void **state)
 {
@@ -487,6 +517,7 @@ int main(void)
 		cmocka_unit_test(a_write_fails),
 		cmocka_unit_test(a_sync_fails),
 		cmocka_unit_test(a_full_disk_at_sync_is_lost_data),
+		cmocka_unit_test(a_full_disk_still_renews),
 		cmocka_unit_test(the_power_cut_bites),
 		cmocka_unit_test(a_surprise_fails_alone),
 		cmocka_unit_test(a_busy_database_is_an_answer),
