@@ -88,6 +88,8 @@ struct cw_sync {
 	uint64_t row_seq;
 	struct cw_dp_cursor cursor;
 	bool listing, have_eof;
+	bool waiting; /* to ask for that page again, by the TEP's wake_timer */
+	unsigned tries;
 	/* keys the live queue dealt with since, and when: those rows may be older than that */
 	struct cw_map *touched;
 	uint64_t applied, removed, stale;

@@ -19,6 +19,8 @@
 #include "base/mem.h"
 #include "broker/lease/engine_int.h"
 
+#define LIST_TRIES      7 /* 20 ms, 40, ... : 2.5 s together */
+#define LIST_AGAIN_MS   20
 #define EXPIRY_SLACK_MS 2000 /* a binding whose end differs by less is left alone */
 
 struct touch {
@@ -121,10 +123,18 @@ static void list_done(void *arg, int result, const struct cw_dp_row *rows, size_
 			result = -ENOMEM;
 		}
 	}
+	if (result == -EAGAIN && s->tries < LIST_TRIES) {
+		/* It does not know yet, at its own start: wait for it rather than refuse clients.
+		 */
+		s->waiting = true;
+		cw_timer_start(t->wake_timer, LIST_AGAIN_MS << s->tries++);
+		return;
+	}
 	if (result < 0) {
 		cw_tep_down(t, result);
 		return;
 	}
+	s->tries = 0;
 	if (n)
 		memcpy(s->row, rows, n * sizeof *rows);
 	s->rows = n;
@@ -164,8 +174,9 @@ static const struct cw_lease *want_front(struct cw_sync *s, bool *ret_wait)
 static const struct cw_dp_row *have_front(struct cw_sync *s, bool *ret_wait)
 {
 	/* A plugin may answer inside the call, with an empty page that is not the last. */
-	for (unsigned i = 0;
-		s->row_pos == s->rows && !s->have_eof && !s->listing && !is_over(s) && i < 64; i++)
+	for (unsigned i = 0; s->row_pos == s->rows && !s->have_eof && !s->listing && !s->waiting &&
+			     !is_over(s) && i < 64;
+		i++)
 		list_rows(s);
 	*ret_wait = s->row_pos == s->rows && !s->have_eof;
 	return s->row_pos < s->rows ? &s->row[s->row_pos] : NULL;

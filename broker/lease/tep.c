@@ -699,6 +699,11 @@ static void on_wake_timer(void *arg)
 
 	if (t->engine->stopping)
 		return;
+	if (t->sync && t->sync->waiting) {
+		t->sync->waiting = false;
+		cw_tep_dispatch(t);
+		return;
+	}
 	if (t->out || t->sync) {
 		cw_timer_start(t->wake_timer, DOWN_FIRST_MS);
 		return;
