@@ -25,6 +25,7 @@ topology_missing() {
 	command -v ip >/dev/null || { echo "needs iproute2"; return; }
 	[ -c /dev/net/tun ] || { echo "needs /dev/net/tun"; return; }
 	ip netns add "$topology_tag-try" 2>/dev/null || { echo "cannot make network namespaces"; return; }
+	ip netns exec "$topology_tag-try" true 2>/dev/null || echo "cannot run programs in network namespaces"
 	ip netns del "$topology_tag-try"
 }
 
