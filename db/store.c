@@ -3,8 +3,9 @@
  * knows no SQL; a back end (backend.h) does the work of one operation within a transaction.
  *
  * The writer takes all that was queued while the last commit ran (at most batch_max), runs it in
- * one transaction, commits, and only then reports: first the bindings to the outbox hook, then each
- * `done` in order. There is no timer.
+ * one transaction, commits, and only then reports, in order: of each operation its bindings to the
+ * outbox hook, then its `done`. So who is told of a lease hears of it before its end, though both
+ * were in one batch. There is no timer.
  *
  * An acquire with wait_confirm is parked after its commit, by lease, until the TEP confirms (a
  * CONFIRM releases it when it is dequeued: the lease is on disk already) or the lease ends. While
@@ -323,15 +324,27 @@ static int attempt(struct cw_store *s, struct cw_op **ops, size_t n, bool *ret_s
 	return r;
 }
 
+/* The batch's entries up to there, those before *told having been handed out. */
+static void tell_outbox(struct cw_store *s, size_t *told, size_t upto)
+{
+	if (upto > *told && s->hooks.outbox)
+		s->hooks.outbox(s->hooks.arg, &s->batch.entries[*told], upto - *told);
+	*told = upto;
+}
+
 /* Reports what `attempt` made durable. */
 static void publish(struct cw_store *s, struct cw_op **ops, size_t n)
 {
-	if (s->batch.n > 0 && s->hooks.outbox)
-		s->hooks.outbox(s->hooks.arg, s->batch.entries, s->batch.n);
+	size_t told = 0;
+
 	for (size_t i = 0; i < n; i++) {
 		struct cw_op *op = ops[i];
 		const struct cw_op_acquire *a = &op->u.acquire;
 
+		/* New leases wait for their TEP and nobody is told now: theirs go out together. */
+		if (op->kind != CW_OP_ACQUIRE || op->result != 0 || !a->wait_confirm ||
+			a->how != CW_ACQ_GRANTED || i + 1 == n)
+			tell_outbox(s, &told, s->marks[i + 1]);
 		if (op->kind == CW_OP_ACQUIRE && op->result == 0 && a->how == CW_ACQ_MOVED)
 			release_lease(s, a->old_lease, CW_E_GONE);
 		for (size_t k = s->marks[i]; k < s->marks[i + 1]; k++) {

@@ -84,7 +84,6 @@ static void what_is_queued_is_one_commit(void **state)
 	assert_int_equal(cw_store_step(fx->s), 64);
 	assert_int_equal(stats(fx).commits, before + 1);
 	assert_int_equal(n_answers, 64);
-	assert_int_equal(fx->n_batches, 1);
 	assert_int_equal(fx->n_seen, 64);
 	assert_int_equal(cw_store_step(fx->s), 6);
 	assert_int_equal(stats(fx).commits, before + 2);
@@ -95,6 +94,55 @@ static void what_is_queued_is_one_commit(void **state)
 		assert_int_equal(ops[i].result, 0);
 		assert_int_equal(fx->seen[i].lease.id, ops[i].u.acquire.lease.id);
 	}
+}
+
+static struct fx *watched;
+static size_t seen_when_answered[3];
+
+static void on_done_after(struct cw_op *op)
+{
+	seen_when_answered[n_answers] = watched->n_seen;
+	on_done(op);
+}
+
+/* Who is told of a lease is told before its end, though both are of one batch. */
+static void told_before_its_end(void **state)
+{
+	struct fx *fx = *state;
+	struct cw_op ops[2] = {ask(fx, 1, true)};
+	struct cw_lease l;
+
+	assert_int_equal(fx_acquire(fx, "u1", 1, &l), 0);
+	assert_int_equal(fx_confirm(fx, l.id, l.generation, 0), 0);
+	fx_forget(fx);
+	watched = fx;
+	ops[1] = (struct cw_op){.kind = CW_OP_END, .now = fx->now};
+	ops[1].u.end = (struct cw_op_end){.id = l.id, .reason = CW_END_REVOKE};
+	for (unsigned i = 0; i < 2; i++) {
+		ops[i].done = on_done_after;
+		cw_store_submit(fx->s, &ops[i]);
+	}
+	assert_int_equal(cw_store_step(fx->s), 2);
+	assert_int_equal(n_answers, 2);
+	assert_int_equal(seen_when_answered[0], 1);
+	assert_int_equal(seen_when_answered[1], 2);
+	assert_int_equal(fx->seen[0].what, CW_OUTBOX_REFRESH);
+	assert_int_equal(fx->seen[1].what, CW_OUTBOX_REMOVE);
+}
+
+/* New leases that wait for their TEP go out together: it likes large batches. */
+static void grants_go_out_together(void **state)
+{
+	struct fx *fx = *state;
+	struct cw_op ops[20];
+
+	for (unsigned i = 0; i < 20; i++) {
+		ops[i] = ask(fx, i + 1, true);
+		cw_store_submit(fx->s, &ops[i]);
+	}
+	assert_int_equal(cw_store_step(fx->s), 20);
+	assert_int_equal(fx->n_batches, 1);
+	assert_int_equal(fx->n_seen, 20);
 }
 
 static void one_refusal_does_not_fail_the_batch(void **state)
@@ -489,6 +537,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 		T(what_is_queued_is_one_commit),
+		T(told_before_its_end),
+		T(grants_go_out_together),
 		T(one_refusal_does_not_fail_the_batch),
 		T(waits_for_the_tep),
 		T(refused_by_the_tep_is_taken_back),
