@@ -126,6 +126,59 @@ static void offer_another_session_got_is_kept(void **state)
 	assert_true(held(1));
 }
 
+/* A create that is not waited for. */
+static void ask_only(struct tx_session *x, const char *more)
+{
+	char body[256], text[320];
+
+	(void) snprintf(body, sizeof body,
+		"<tunnel action=\"create\" type=\"v4v6\"><client><address type=\"ipv6\">2001:db8:1::1</address>%s</client></tunnel>\r\n",
+		more);
+	(void) snprintf(text, sizeof text, "Content-length: %zu\r\n%s", strlen(body), body);
+	cw_tsp_session_input(x->s, text, strlen(text));
+}
+
+/* b's request is under way when the session that had the offer goes: what b is told must hold. */
+static void offer_another_session_asks_for_is_kept(void **state)
+{
+	(void) state;
+	for (unsigned i = 0; i < 2; i++) {
+		tx_connect(&t, &a, CW_TSP_ON_TCP, 1);
+		tx_anonymous(&a, "2.0.0");
+		assert_status(tx_ask(&a, "create", 1, NULL), "200");
+		tx_connect(&t, &b, CW_TSP_ON_TCP, 1);
+		tx_anonymous(&b, "1.0");
+		ask_only(&b, "");
+		if (i)
+			(void) tx_frame(&a, "<tunnel action=\"reject\"></tunnel>");
+		tx_free(&a);
+		assert_status(tx_heard(&b), "200");
+		assert_true(held(1));
+		assert_status(tx_ask(&b, "delete", 1, "198.51.100.0"), "200");
+		tx_free(&b);
+	}
+	/* The heir asks for another address and is refused: the offer is given back all the same.
+	 */
+	tx_connect(&t, &a, CW_TSP_ON_TCP, 1);
+	tx_anonymous(&a, "2.0.0");
+	assert_status(tx_ask(&a, "create", 1, NULL), "200");
+	tx_connect(&t, &b, CW_TSP_ON_TCP, 1);
+	tx_anonymous(&b, "2.0.0");
+	ask_only(&b, "<address type=\"ipv4\">198.51.100.99</address>");
+	a.s = cw_tsp_session_free(a.s);
+	assert_status(tx_say(&b, ""), "308");
+	assert_false(held(1));
+	/* Both go before anybody is told. */
+	tx_connect(&t, &a, CW_TSP_ON_TCP, 1);
+	tx_anonymous(&a, "2.0.0");
+	assert_status(tx_ask(&a, "create", 1, NULL), "200");
+	ask_only(&b, "");
+	a.s = cw_tsp_session_free(a.s);
+	b.s = cw_tsp_session_free(b.s);
+	bx_settle(&t.b);
+	assert_false(held(1));
+}
+
 static void dstm_profile_has_no_accept(void **state)
 {
 	(void) state;
@@ -669,6 +722,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(rfc_exchange, open_plain),
 		CASE(offer_not_taken_is_revoked, open_plain),
+		CASE(offer_another_session_asks_for_is_kept, open_plain),
 		CASE(offer_another_session_got_is_kept, open_plain),
 		CASE(dstm_profile_has_no_accept, open_plain),
 		CASE(codes_by_version, open_one),

@@ -6,7 +6,7 @@
  * A session notes each lease it told its client of (struct hold), to push a delete when it ends
  * (DSTM 2.3). A new lease of a 2.x session is an offer until accept (RFC 5572 4.4.3); if the
  * session ends before, it is given back, unless another session of the same client has got it
- * meanwhile. */
+ * meanwhile, or has asked and will. */
 #include "config.h"
 
 #include <errno.h>
@@ -59,7 +59,7 @@ struct request {
 	struct cw_list in_access;
 	struct cw_tsp_session *session; /* NULL: gone */
 	bool revoke_if_orphan;          /* nobody will hear of this new lease: give it back */
-	bool heir; /* a session that is gone was granted this lease and nobody has heard of it */
+	uint64_t inherits; /* left by another session of this client: this one's, or given back */
 };
 
 /* ---- holds
@@ -295,36 +295,39 @@ static void request_answered(struct cw_tsp_session *s, const struct cw_op *op)
 		cw_tsp_server_set_lease(s->server, false, cw_tsp_access_now_ms(s->access));
 }
 
-/* The same client has come again and its request will get, or has got, the lease that r was
- * granted: then it is not r's to give back. */
-static bool find_heir(const struct request *r)
+/* A lease that its session leaves without anybody having taken it. If the same client has come
+ * again, its request will get it, or has got it as far as the store goes: then it is that one's. */
+static void leave(struct cw_tsp_access *a, uint64_t lease, const char *principal,
+	const struct cw_addr6 *client6)
 {
-	const struct cw_op_acquire *mine = &r->req.op.u.acquire;
-
-	cw_list_for_each (it, &r->access->requests) {
+	cw_list_for_each (it, &a->requests) {
 		struct request *other = cw_container_of(it, struct request, in_access);
 		const struct cw_op_acquire *q = &other->req.op.u.acquire;
 
-		if (other->req.op.kind != CW_OP_ACQUIRE ||
-			strcmp(q->principal, mine->principal) != 0 ||
-			!cw_addr6_eq(&q->client6, &mine->client6))
+		if (other->req.op.kind != CW_OP_ACQUIRE || !cw_addr6_eq(&q->client6, client6) ||
+			strcmp(q->principal, principal) != 0)
 			continue;
-		other->heir = true;
-		return true;
+		other->inherits = lease;
+		return;
 	}
-	return cw_engine_is_subscribed(r->access->engine, mine->lease.id);
+	give_back(a, lease);
 }
 
-static void orphan_done(struct request *r)
+/* The request is over; what it was granted without anybody to hear of it, or had inherited and did
+ * not get. */
+static void settle(const struct request *r, bool heard)
 {
 	const struct cw_op_acquire *q = &r->req.op.u.acquire;
+	bool got = r->req.op.kind == CW_OP_ACQUIRE && r->req.op.result == 0;
+	bool mine = got && (q->how == CW_ACQ_GRANTED || q->lease.id == r->inherits);
 
-	if (!r->revoke_if_orphan || r->req.op.result < 0 ||
-		!(q->how == CW_ACQ_GRANTED || (q->how == CW_ACQ_RESTARTED && r->heir)) ||
-		find_heir(r))
-		return;
-	r->access->stats.offers_lost++;
-	give_back(r->access, q->lease.id);
+	if (r->inherits && !(got && q->lease.id == r->inherits))
+		leave(r->access, r->inherits, q->principal, &q->client6);
+	if (mine && !heard && r->revoke_if_orphan &&
+		!cw_engine_is_subscribed(r->access->engine, q->lease.id)) {
+		r->access->stats.offers_lost++;
+		leave(r->access, q->lease.id, q->principal, &q->client6);
+	}
 }
 
 static void request_done(struct cw_engine_req *req)
@@ -338,9 +341,8 @@ static void request_done(struct cw_engine_req *req)
 		s->request = NULL;
 		request_answered(s, &req->op);
 		s->ops->changed(s->io);
-	} else {
-		orphan_done(r);
 	}
+	settle(r, s != NULL);
 	(void) cw_free(r);
 }
 
@@ -480,6 +482,17 @@ static void on_request(void *arg, const struct cw_tsp_msg *m)
 	cw_engine_submit(a->engine, &r->req);
 }
 
+static void hold_leave(struct cw_tsp_session *s, struct hold *h)
+{
+	struct cw_addr6 client6 = h->client6;
+	char principal[CW_PRINCIPAL_MAX];
+	uint64_t lease = h->lease;
+
+	(void) principal_of(s, &client6, principal);
+	hold_free(h);
+	leave(s->access, lease, principal, &client6);
+}
+
 static void on_offer(void *arg, enum cw_tsp_offer what)
 {
 	struct cw_tsp_session *s = arg;
@@ -493,16 +506,14 @@ static void on_offer(void *arg, enum cw_tsp_offer what)
 		a->stats.offers_lost++;
 	cw_list_for_each_safe (it, tmp, &s->holds) {
 		struct hold *h = cw_container_of(it, struct hold, in_session);
-		uint64_t lease = h->lease;
 
 		if (!h->offered)
 			continue;
 		if (what == CW_TSP_OFFER_ACCEPTED) {
-			(void) cw_map_take_u64(a->offers, lease);
+			(void) cw_map_take_u64(a->offers, h->lease);
 			h->offered = false;
 		} else {
-			hold_free(h);
-			give_back(a, lease);
+			hold_leave(s, h);
 		}
 	}
 }
@@ -696,11 +707,11 @@ struct cw_tsp_session *cw_tsp_session_free(struct cw_tsp_session *s)
 	}
 	while (!cw_list_empty(&s->holds)) {
 		struct hold *h = cw_container_of(s->holds.next, struct hold, in_session);
-		uint64_t lease = h->offered ? h->lease : 0;
 
-		hold_free(h);
-		if (lease) /* offered after the session's end */
-			give_back(s->access, lease);
+		if (h->offered) /* after the session's end */
+			hold_leave(s, h);
+		else
+			hold_free(h);
 	}
 	s->access->stats.open[s->peer.transport]--;
 	(void) cw_tsp_server_free(s->server);
