@@ -207,7 +207,7 @@ void bench_db_fill(const char *folder, unsigned n, unsigned lifetime_s, unsigned
 unsigned bench_db_count(const char *folder, unsigned n)
 {
 	char path[512], sql[256];
-	sqlite3_stmt *st;
+	sqlite3_stmt *st = NULL;
 	unsigned left = 0;
 	sqlite3 *db;
 
