@@ -676,6 +676,25 @@ static void pipelined_requests_keep_their_order(void **state)
 	assert_int_equal(t.access->stats.rejects, 1);
 }
 
+static void an_octet_per_second(void **state)
+{
+	static const char text[] = "VERSION=2.0.0\r\nAUTHENTICATE SCRAM-SHA-256 ";
+	unsigned seconds = 0;
+
+	(void) state;
+	tx_connect(&t, &a, CW_TSP_ON_TCP, 1);
+	for (; !a.closed && seconds < sizeof text - 1; seconds++) {
+		cw_tsp_session_input(a.s, text + seconds, 1);
+		tx_sleep(&t, 1, &a, NULL);
+		if (seconds == 20) { /* others are served meanwhile */
+			tx_connect(&t, &b, CW_TSP_ON_TCP, 2);
+			tx_anonymous(&b, "2.0.0");
+		}
+	}
+	assert_in_range(seconds, 29, 31);
+	assert_int_equal(a.reason, CW_TSP_CLOSE_TIMEOUT);
+}
+
 static void shared_addresses(void **state)
 {
 	(void) state;
@@ -749,6 +768,7 @@ int main(void)
 		CASE(redirect_by_configuration, open_elsewhere),
 		CASE(reload_is_for_new_sessions, open_plain),
 		CASE(pipelined_requests_keep_their_order, open_plain),
+		CASE(an_octet_per_second, open_plain),
 		CASE(shared_addresses, open_shared),
 	};
 
