@@ -552,6 +552,7 @@ static void backend_rollback(struct cw_backend *b)
 	if (!sqlite3_get_autocommit(b->db))
 		(void) exec_sql(b->db, "ROLLBACK");
 	cw_sq_cache_drop(b);
+	b->seq_dirty = false; /* or the lookups that a full disk still serves would have to write */
 	b->fault = 0;
 	b->surprise = false;
 }
