@@ -652,7 +652,8 @@ static int start_control(struct client *c)
 
 static int start_parts(struct client *c)
 {
-	static const int signals[] = {SIGTERM, SIGINT, SIGUSR1};
+	static const int signals[] = {
+		SIGTERM, SIGINT, SIGHUP, SIGUSR1}; /* HUP: the terminal of --foreground is gone */
 	int r = start_polls(c);
 
 	for (size_t i = 0; r == 0 && i < CW_ARRAY_LEN(signals); i++)

@@ -389,8 +389,10 @@ int cw_control_ask(const char *path, const char *request, unsigned timeout_s,
 	if (n < 0 || (size_t) n >= sizeof line)
 		return -EINVAL;
 	if (send(fd, line, (size_t) n, MSG_NOSIGNAL) != n)
-		return -EPIPE;
+		return -EPERM; /* closed already, without a word: we may not ask */
 	n = read_all(fd, text, CW_CONTROL_TEXT_MAX - 1, timeout_s);
+	if (n == -ECONNRESET) /* closed with our request unread */
+		n = 0;
 	if (n < 0)
 		return (int) n;
 	text[n] = '\0';

@@ -49,6 +49,7 @@ enum {
 	BUFFER_OCTETS = 4 * 1024 * 1024, /* socket buffers */
 	SEND_WAIT_MS = 10,
 	RAISE_MS = 605 * 1000, /* the kernel forgets a learned path MTU after 600 s */
+	LOOK_MS = 5000,        /* between looks at the path MTU that nobody tells us about */
 	ERRORS_PER_S = 10,     /* ICMPv4 errors written to the host (RFC 7596 9: rate-limited) */
 	UNBOUND_MS = 10 * 1000,
 };
@@ -92,6 +93,7 @@ struct tun {
 
 	/* packet thread */
 	int64_t raise_at;
+	int64_t look_at;
 	int64_t unbound_at;
 	int64_t errors_window;
 	unsigned errors_used;
@@ -159,6 +161,13 @@ static void raise_mtu(struct tun *t)
 		mtu = t->mtu_top;
 	if (mtu > atomic_load(&t->mtu))
 		change_mtu(t, mtu);
+}
+
+/* When the host's own link shrinks no error comes: the kernel cuts the outer packets. */
+static void look_at_path(struct tun *t)
+{
+	t->look_at = now_ms() + LOOK_MS;
+	too_big(t, path_mtu(t) + CW_IPIP_OVERHEAD);
 }
 
 /* ---- ICMPv6 errors about what we sent ---- */
@@ -488,8 +497,11 @@ static void *run(void *arg)
 		more = false;
 		if (p[1].revents & POLLIN)
 			more = down(t);
-		if (p[0].revents & POLLIN)
+		if (p[0].revents & POLLIN) {
+			if (now_ms() >= t->look_at)
+				look_at_path(t);
 			more = up(t) || more;
+		}
 		/* The device was deleted under us. */
 		if (p[0].revents & (POLLERR | POLLHUP | POLLNVAL))
 			break;
