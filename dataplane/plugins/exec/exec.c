@@ -315,11 +315,14 @@ static void tell_items(struct exec *self, const struct job *j)
 /* The job is over; `all` is the fate of items that the program did not name. */
 static void finish(struct exec *self, struct job *j, enum cw_dp_status all)
 {
+	bool done = true;
+
 	for (size_t i = 0; i < j->n; i++) {
 		struct item *it = &j->items[i];
 
 		if (it->sent && !it->answered)
 			it->status = all;
+		done = done && (!it->sent || it->status == CW_DP_OK);
 	}
 	switch (j->action) {
 	case ACTION_APPLY:
@@ -330,7 +333,7 @@ static void finish(struct exec *self, struct job *j, enum cw_dp_status all)
 	case ACTION_EXPIRE:
 		settle(self, j);
 		expiry_arm(self, self->host->now_boot_ms(self->host->ctx) +
-					 (all == CW_DP_OK ? 0 : EXPIRE_RETRY_MS));
+					 (done ? 0 : EXPIRE_RETRY_MS));
 		break;
 	case ACTION_FLUSH:
 		if (all == CW_DP_OK)
