@@ -735,8 +735,12 @@ int cw_tep_open(struct cw_engine_tep *t, char *why, size_t why_n)
 		.ipv6 = t->tep.ipv6,
 		.options = t->tep.options,
 	};
+	char text[512] = "";
+	int r = cw_dphost_open(t->engine->loop, &conf, text, sizeof text, &t->dp);
 
-	return cw_dphost_open(t->engine->loop, &conf, why, why_n, &t->dp);
+	if (r < 0) /* a plugin does not know which of several it is */
+		(void) snprintf(why, why_n, "tep \"%s\": %s", t->tep.name, text);
+	return r;
 }
 
 void cw_tep_close(struct cw_engine_tep *t)
