@@ -507,6 +507,15 @@ static void network_quota(void **state)
 			assert_status(a.out, "306");
 		tx_free(&a);
 	}
+	/* A holder that creates anew, as deployed clients do, has its lease restarted all the same.
+	 */
+	tx_connect(&t, &a, CW_TSP_ON_TCP, 2);
+	tx_anonymous(&a, "2.0.0");
+	assert_status(tx_ask(&a, "create", 2, NULL), "200");
+	assert_int_equal(cw_tsp_session_state(a.s), CW_TSP_S_ESTAB);
+	/* and gets nothing once it has given that back */
+	assert_status(tx_ask(&a, "delete", 2, "10.0.0.1"), "200");
+	assert_status(tx_ask(&a, "create", 2, NULL), "301");
 }
 
 static void wrong_passwords_are_slowed_down(void **state)
@@ -635,6 +644,10 @@ static void redirect_by_configuration(void **state)
 	assert_status(tx_ask(&a, "create", 1, NULL), "1306");
 	assert_has(a.out, "192.0.2.9");
 	assert_int_equal(fake_tep_count(), 0);
+	tx_free(&a);
+	tx_connect(&t, &a, CW_TSP_ON_TCP, 1);
+	(void) tx_say(&a, "VERSION=2.0.0\r\n");
+	assert_has(tx_say(&a, "AUTHENTICATE GSSAPI\r\n"), "1300 Authentication failed\r\n<tunnel");
 }
 
 static void reload_is_for_new_sessions(void **state)

@@ -80,6 +80,9 @@ static int set_server_conf(struct cw_tsp_profile *p, enum cw_tsp_transport t, bo
 	sc->loopback_ok = loopback;
 	for (size_t i = 0; i < CW_ARRAY_LEN(named); i++)
 		sc->redirect[named[i]] = (struct cw_tsp_redirect){p->brokers, p->n_brokers};
+	/* Who fails to log in is one of the others' clients only if they are to serve them all. */
+	if (p->redirect_always)
+		sc->redirect[CW_TSP_AUTH] = (struct cw_tsp_redirect){p->brokers, p->n_brokers};
 	return cw_tsp_server_conf_check(sc);
 }
 

@@ -59,11 +59,12 @@ struct request {
 	struct cw_list in_access;
 	struct cw_tsp_session *session; /* NULL: gone */
 	bool revoke_if_orphan;          /* nobody will hear of this new lease: give it back */
-	uint64_t inherits; /* left by another session of this client: this one's, or given back */
+	bool holder_only;    /* a create that gets nothing new: looked up, then restarted */
+	uint32_t lifetime_s; /* as it asked */
+	uint64_t inherits;   /* left by another session of this client: this one's, or given back */
 };
 
-/* ---- holds
- * ---------------------------------------------------------------------------------------- */
+/* ---- holds ---- */
 
 static void hold_free(struct hold *h)
 {
@@ -189,8 +190,7 @@ static void offer_overtaken(
 	h->offered = false;
 }
 
-/* ---- requests
- * ------------------------------------------------------------------------------------- */
+/* ---- requests ---- */
 
 static enum cw_tsp_event event_of(int result)
 {
@@ -330,11 +330,37 @@ static void settle(const struct request *r, bool heard)
 	}
 }
 
+/* The lease that a create may still have was found; false: not that. */
+static bool restart_found(struct request *r)
+{
+	struct cw_op *op = &r->req.op;
+	const struct cw_op_find f = op->u.find;
+
+	if (!r->holder_only || op->kind != CW_OP_FIND || op->result < 0)
+		return false;
+	op->kind = CW_OP_ACQUIRE;
+	op->u.acquire = (struct cw_op_acquire){.client6 = f.client6,
+		.access = CW_ACCESS_TSP,
+		.named = true,
+		.held_only = true,
+		.addr = f.lease.addr,
+		.ports = f.lease.ports,
+		.lifetime_s = r->lifetime_s,
+		.wait_confirm = true};
+	memcpy(op->u.acquire.principal, f.principal, sizeof f.principal);
+	cw_engine_submit(r->access->engine, &r->req);
+	return true;
+}
+
 static void request_done(struct cw_engine_req *req)
 {
 	struct request *r = cw_container_of(req, struct request, req);
 	struct cw_tsp_session *s = r->session;
 
+	if (s && restart_found(r))
+		return;
+	if (r->holder_only && (req->op.result == CW_E_NOT_YOURS || req->op.result == CW_E_GONE))
+		req->op.result = CW_E_QUOTA;
 	r->access->pending--;
 	cw_list_remove(&r->in_access);
 	if (s) {
@@ -379,13 +405,18 @@ static bool client6_allowed(const struct cw_tsp_session *s, const struct cw_addr
 	return false;
 }
 
-static void fill_acquire(
-	const struct cw_tsp_session *s, const struct cw_tsp_msg *m, struct cw_op_acquire *q)
+static uint32_t lifetime_asked(const struct cw_tsp_session *s, const struct cw_tsp_msg *m)
 {
 	uint64_t asked = m->has_lifetime ? m->lifetime : 0;
 
 	if (s->profile->minutes && cw_tsp_server_version(s->server) == CW_TSP_V2)
 		asked *= 60;
+	return asked > UINT32_MAX ? UINT32_MAX : (uint32_t) asked;
+}
+
+static void fill_acquire(
+	const struct cw_tsp_session *s, const struct cw_tsp_msg *m, struct cw_op_acquire *q)
+{
 	q->client6 = m->client.v6;
 	q->access = CW_ACCESS_TSP;
 	q->ports_ok = m->ports_min || m->client.has_portset;
@@ -393,12 +424,13 @@ static void fill_acquire(
 	q->may_move = !s->anonymous;
 	q->addr = m->client.v4;
 	q->ports = m->client.has_portset ? m->client.portset : CW_PORTSET_WHOLE;
-	q->lifetime_s = asked > UINT32_MAX ? UINT32_MAX : (uint32_t) asked;
+	q->lifetime_s = lifetime_asked(s, m);
 	q->max_leases = s->profile->leases_per_principal;
 	q->wait_confirm = true;
 }
 
-/* What is refused before the store is asked; CW_TSP_DONE: nothing. */
+/* What is refused before the store is asked; CW_TSP_DONE: nothing. CW_TSP_POOL_EMPTY: only who has
+ * a lease gets that again, for deployed clients create anew where they should renew. */
 static enum cw_tsp_event judge(const struct cw_tsp_session *s, const struct cw_tsp_msg *m)
 {
 	bool create = m->action == CW_TSP_CREATE;
@@ -446,7 +478,7 @@ static void on_request(void *arg, const struct cw_tsp_msg *m)
 		ev = CW_TSP_OVERLOAD;
 	else
 		ev = judge(s, m);
-	if (ev != CW_TSP_DONE) {
+	if (ev != CW_TSP_DONE && ev != CW_TSP_POOL_EMPTY) {
 		answer(s, ev, NULL, 0);
 		return;
 	}
@@ -459,7 +491,9 @@ static void on_request(void *arg, const struct cw_tsp_msg *m)
 	r->access = a;
 	r->session = s;
 	r->req.done = request_done;
-	if (m->action == CW_TSP_CREATE) {
+	r->holder_only = ev == CW_TSP_POOL_EMPTY;
+	r->lifetime_s = lifetime_asked(s, m);
+	if (m->action == CW_TSP_CREATE && !r->holder_only) {
 		op->kind = CW_OP_ACQUIRE;
 		fill_acquire(s, m, &op->u.acquire);
 		(void) principal_of(s, &m->client.v6, op->u.acquire.principal);
@@ -526,8 +560,7 @@ static void on_delete_acked(void *arg, const struct cw_tsp_msg *m)
 	s->access->stats.delete_acks++;
 }
 
-/* ---- login
- * ---------------------------------------------------------------------------------------- */
+/* ---- login ---- */
 
 static bool name_ok(const char *name)
 {
@@ -619,8 +652,7 @@ static void on_sasl_abort(void *arg)
 	s->auth = cw_auth_end(s->auth);
 }
 
-/* ---- the machine's other side
- * --------------------------------------------------------------------- */
+/* ---- the machine's other side ---- */
 
 static void on_send(void *arg, const void *p, size_t n)
 {
