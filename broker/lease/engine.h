@@ -27,7 +27,7 @@ struct cw_engine_config {
 	struct cw_store *store; /* opened, not started; borrowed */
 	const char *plugin_dir; /* NULL: the compiled-in one; borrowed */
 	const char *boot_id;    /* NULL: the kernel's; tests give their own */
-	unsigned sweep_batch;   /* leases per expiry operation; 0 = 256 */
+	unsigned sweep_batch;   /* leases per expiry operation while it keeps up; 0 = 64 */
 	int64_t clock_jump_s;  /* a longer absence by the wall clock is not believed; 0 = 30 days */
 	int64_t clock_grace_s; /* then nothing expires for so long; 0 = 300 */
 	/* Every TEP was compared with the store, or is known to be down. Once. */

@@ -15,7 +15,11 @@
 #include "base/mem.h"
 #include "broker/lease/engine_int.h"
 
-#define BATCH         256
+/* Leases of one operation: few, for allocations wait behind it; twice as many for each LAG_S it is
+ * late, for then flushes are what takes the time. */
+#define BATCH         64
+#define LAG_S         2
+#define LAG_DOUBLINGS 3
 #define LOOK_MAX_MS   60000 /* longest sleep: a suspend must not stretch it further */
 #define RETRY_S       1     /* after an operation that failed */
 #define PRUNE_EVERY_S 3600
@@ -39,6 +43,17 @@ static bool is_due(const struct cw_engine *e, unsigned kind, int64_t now_s)
 	return kind != CW_SWEEP_EXPIRE || (now_s >= e->grace_until_s && !tep_backlog(e));
 }
 
+static unsigned batch_size(const struct cw_engine *e, const struct cw_sweep *s)
+{
+	unsigned base = e->conf.sweep_batch ? e->conf.sweep_batch : BATCH;
+	int64_t late_s = cw_engine_now(e).steady_s - s->due_s;
+	int64_t doublings = late_s / LAG_S;
+
+	if (late_s < 0 || s->due_s <= 0)
+		return base;
+	return base << (doublings < LAG_DOUBLINGS ? doublings : LAG_DOUBLINGS);
+}
+
 static void sweep_done(struct cw_loop_task *task);
 
 static void sweep_run(struct cw_engine *e, unsigned kind)
@@ -49,8 +64,7 @@ static void sweep_run(struct cw_engine *e, unsigned kind)
 	s->running = true;
 	s->base.op.kind = kinds[kind];
 	s->base.op.now = cw_engine_now(e);
-	s->base.op.u.sweep =
-		(struct cw_op_sweep){.limit = e->conf.sweep_batch ? e->conf.sweep_batch : BATCH};
+	s->base.op.u.sweep = (struct cw_op_sweep){.limit = batch_size(e, s)};
 	e->stats.sweeps++;
 	cw_engine_run_op(e, &s->base, sweep_done);
 }

@@ -204,23 +204,36 @@ void bench_db_fill(const char *folder, unsigned n, unsigned lifetime_s, unsigned
 	}
 }
 
-unsigned bench_db_count(const char *folder, unsigned n)
+static unsigned number(const char *folder, const char *sql)
 {
-	char path[512], sql[256];
-	sqlite3_stmt *st = NULL;
-	unsigned left = 0;
+	char path[512];
+	sqlite3_stmt *st;
+	unsigned n = 0;
 	sqlite3 *db;
 
 	(void) snprintf(path, sizeof path, "%s/causeway.db", folder);
-	(void) snprintf(sql, sizeof sql,
-		"SELECT count(*) FROM lease WHERE state IN (1, 2) AND id <= 2 * %u AND principal LIKE 'ip6:2001:db9:%%'",
-		n);
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK ||
 		sqlite3_prepare_v2(db, sql, -1, &st, NULL) != SQLITE_OK ||
 		sqlite3_step(st) != SQLITE_ROW)
 		die("count", -1);
-	left = (unsigned) sqlite3_column_int(st, 0);
+	n = (unsigned) sqlite3_column_int(st, 0);
 	(void) sqlite3_finalize(st);
 	(void) sqlite3_close(db);
-	return left;
+	return n;
+}
+
+bool bench_db_due(const char *folder)
+{
+	char sql[256];
+
+	/* By the index: the one who asks is the one who measures latencies. */
+	(void) snprintf(sql, sizeof sql,
+		"SELECT EXISTS (SELECT 1 FROM lease WHERE state = 1 AND due <= %lld)",
+		(long long) cw_clock_now(&cw_system_clock).wall_s);
+	return number(folder, sql) != 0;
+}
+
+unsigned bench_db_left(const char *folder)
+{
+	return number(folder, "SELECT count(*) FROM lease WHERE state = 2");
 }

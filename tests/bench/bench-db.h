@@ -3,6 +3,7 @@
  * in use. Dies on failure. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The machine, in a line. */
@@ -10,6 +11,7 @@ void bench_facts(const char *folder);
 /* FOLDER/causeway.db with TEP edge1, pool default (10.0.0.0/8) and n confirmed leases of
  * lifetime_s; end_in_s > 0: they end so many seconds from now, all in the same one. */
 void bench_db_fill(const char *folder, unsigned n, unsigned lifetime_s, unsigned end_in_s);
-/* How many of the first n addresses of the pool are still ACTIVE or ENDING and of the filled ones.
- */
-unsigned bench_db_count(const char *folder, unsigned n);
+/* Is there a lease that should have ended? Cheap. */
+bool bench_db_due(const char *folder);
+/* How many are ending, their TEP not yet done. Reads every lease. */
+unsigned bench_db_left(const char *folder);
