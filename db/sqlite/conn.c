@@ -195,6 +195,16 @@ static void say(char *why, size_t n, const char *path, const char *what)
 		(void) snprintf(why, n, "%s: %s", path, what);
 }
 
+/* What SQLite says of a file that cannot be used, and what can be done about it. */
+static void say_unusable(char *why, size_t n, const char *path, int rc, const char *what)
+{
+	bool damaged = (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
+
+	if (n > 0)
+		(void) snprintf(
+			why, n, "%s: %s%s", path, what, damaged ? "; restore a backup" : "");
+}
+
 /* First column of the first row as text; "" without a row. */
 static int query_text(sqlite3 *db, const char *sql, char *to, size_t n)
 {
@@ -245,7 +255,7 @@ static int set_pragmas(struct cw_backend *b, unsigned cache_kib, char *why, size
 		if (rc == SQLITE_OK)
 			rc = query_text(b->db, sql, got, sizeof got);
 		if (rc != SQLITE_OK) {
-			say(why, why_n, b->path, sqlite3_errmsg(b->db));
+			say_unusable(why, why_n, b->path, rc, sqlite3_errmsg(b->db));
 			return rc;
 		}
 		if (strcmp(got, pragmas[i].want) != 0) {
@@ -316,7 +326,7 @@ static int migrate(struct cw_backend *b, char *why, size_t why_n)
 	}
 	return 0;
 fail:
-	say(why, why_n, b->path, sqlite3_errstr(rc)); /* a ROLLBACK came after it */
+	say_unusable(why, why_n, b->path, rc, sqlite3_errstr(rc)); /* a ROLLBACK came after it */
 	return cw_sq_result(b->db, rc, b->errors);
 }
 
@@ -400,6 +410,11 @@ static struct cw_backend *backend_close(struct cw_backend *b, bool clean)
 	cw_sq_cache_drop(b);
 	for (size_t i = 0; i < CW_SQ_COUNT_OF; i++)
 		(void) sqlite3_finalize(b->st[i]);
+	/* Who copies the one file after a clean end has everything, whatever readers are still
+	 * open. A failure leaves it in the WAL, where the next start finds it. */
+	if (b->db && clean)
+		(void) sqlite3_wal_checkpoint_v2(
+			b->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
 	/* After an I/O error nothing more is written; the WAL is read again at the next start. */
 	if (b->db && !clean)
 		(void) sqlite3_db_config(b->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *) NULL);
@@ -462,7 +477,7 @@ static int open_file(
 		return r;
 	rc = prepare_all(b);
 	if (rc != SQLITE_OK) {
-		say(why, why_n, b->path, sqlite3_errmsg(b->db));
+		say_unusable(why, why_n, b->path, rc, sqlite3_errmsg(b->db));
 		return cw_sq_result(b->db, rc, b->errors);
 	}
 	(void) sqlite3_wal_hook(b->db, on_commit, b);

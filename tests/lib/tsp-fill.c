@@ -3,7 +3,8 @@
  *
  *	tsp-fill PORT until-refused	"granted IP6 IP4" a line, until a request is refused:
  *"refused CODE text" tsp-fill PORT grant N [FROM]	N leases tsp-fill PORT verify FILE
- *every "granted" line of FILE is still true; exit 1 if not */
+ *every "granted" line of FILE is still true; exit 1 if not
+ *	tsp-fill PORT told		the broker's answer to the first one's info, in one line */
 #include "config.h"
 
 #include <arpa/inet.h>
@@ -79,12 +80,25 @@ static void verify(const char *path)
 		hand_die("%s names no lease", path);
 }
 
+/* What the first client is told of its lease: the lifetime is in it. */
+static void told(void)
+{
+	char reply[4096];
+
+	if (ask("info", "2001:db8:f::0:1", reply, sizeof reply) != 200)
+		hand_die("no lease: %.60s", reply);
+	for (char *p = reply; *p; p++)
+		if (*p == '\r' || *p == '\n' || *p == '"')
+			*p = *p == '"' ? ' ' : ';';
+	printf("%s\n", reply);
+}
+
 int main(int argc, char **argv)
 {
 	uint16_t port = argc > 1 ? (uint16_t) strtoul(argv[1], NULL, 10) : 0;
 
 	if (argc < 3 || port == 0) {
-		fputs("usage: tsp-fill PORT until-refused | grant N [FROM] | verify FILE\n",
+		fputs("usage: tsp-fill PORT until-refused | grant N [FROM] | verify FILE | told\n",
 			stderr);
 		return 2;
 	}
@@ -96,6 +110,8 @@ int main(int argc, char **argv)
 		grant(argc > 4 ? strtol(argv[4], NULL, 10) : 0, strtol(argv[3], NULL, 10));
 	else if (strcmp(argv[2], "verify") == 0 && argc > 3)
 		verify(argv[3]);
+	else if (strcmp(argv[2], "told") == 0)
+		told();
 	else
 		return 2;
 	hand_close(&conn);
