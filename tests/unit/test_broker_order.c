@@ -235,6 +235,27 @@ static void moved_while_down_is_not_thought_gone(void **state)
 	assert_int_equal(moved.addr.v, l.addr.v);
 }
 
+/* Renewed, and the broker dies before the TEP has heard of it: forwarding goes on after the old
+ * end. */
+static void renewal_the_tep_has_not_heard_of(void **state)
+{
+	struct bx *b = *state;
+	struct cw_lease l;
+
+	assert_int_equal(bx_acquire(b, "ip6:a", 1, &l), 0);
+	cw_fake_clock_advance(&b->clock, 3000 * 1000);
+	fake_tep.mode = FAKE_HOLD;
+	assert_int_equal(bx_renew(b, "ip6:a", 1, l.addr.v, NULL), 0);
+	fake_tep.mode = FAKE_OK;
+	bx_crash(b);
+	assert_int_equal(
+		fake_tep_get(l.addr.v)->expires_boot_ms, b->clock.at.boot_ms + 3600 * 1000);
+	bx_advance(b, 700); /* past the end it had at first */
+	assert_non_null(fake_tep_get(l.addr.v));
+	bx_advance(b, 2901);
+	assert_null(fake_tep_get(l.addr.v));
+}
+
 /* ---- sessions ---- */
 
 static struct tx t;
@@ -315,6 +336,7 @@ int main(void)
 		CASE(retried_renewal_takes_no_time_away, open_plain),
 		CASE(second_request_of_an_unconfirmed_lease, open_plain),
 		CASE(unconfirmed_while_the_tep_is_down, open_file),
+		CASE(renewal_the_tep_has_not_heard_of, open_file),
 		CASE(refused_move_keeps_the_lease, open_plain),
 		CASE(moved_while_down_is_not_thought_gone, open_plain),
 		SESSION(lease_of_a_dead_session_that_was_asked_for_again),
