@@ -8,9 +8,9 @@
  * It keeps no lease in memory: the store is the desired state, each TEP reports the actual one, and
  *after a restart or a TEP's failure the two are compared page by page. Per TEP there is one queue
  *and one batch on its way. Files: engine.c (life, requests, events), tep.c (queues, batches,
- *failures), sync.c (reconcile), sweep.c (expiry, quarantine, history), pager.c (reads off the
- *loop), steady.c (time). Thread: the loop's, all of it; what the store's writer thread hands over
- *meets the loop in one ordered inbox. */
+ *failures), order.c (what waits), sync.c (reconcile), sweep.c (expiry, quarantine, history),
+ *pager.c (reads off the loop), steady.c (time). Thread: the loop's, all of it; what the store's
+ *writer thread hands over meets the loop in one ordered inbox. */
 #pragma once
 
 #include <stdbool.h>

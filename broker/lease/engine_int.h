@@ -234,6 +234,21 @@ bool cw_tep_add(struct cw_engine_tep *t, const struct cw_work *w);
 void cw_tep_confirm(struct cw_engine *e, const struct cw_confirm *items, size_t n, bool removals);
 void cw_tep_confirm_again(void *engine); /* those the store could not take */
 
+/* order.c */
+/* Tries it again later; without memory or room the TEP is compared again instead. */
+void cw_order_retry_later(struct cw_engine_tep *t, const struct cw_work *w);
+void cw_order_on_retry(void *tep); /* of retry_timer */
+void cw_order_drop_retries(struct cw_engine_tep *t);
+/* Puts those that are due into the batch being made. */
+bool cw_order_collect_retries(struct cw_engine_tep *t);
+/* w goes out: older applies of its key are not tried again. */
+void cw_order_supersede(struct cw_engine_tep *t, const struct cw_work *w);
+/* w was queued: renewals of its key that wait are over. */
+void cw_order_overtake(struct cw_engine_tep *t, const struct cw_work *w);
+/* Puts the renewals that wait into the batch being made. */
+bool cw_order_collect_refreshes(struct cw_engine_tep *t);
+void cw_order_clear(struct cw_engine_tep *t); /* forgets what was overtaken */
+
 /* sync.c */
 void cw_sync_start(struct cw_engine_tep *t);
 void cw_sync_end(struct cw_engine_tep *t); /* also when none runs */

@@ -25,8 +25,6 @@
 /* Batches of one call, if the plugin answers at once; then the loop has its turn. */
 #define TURN_BATCHES     8
 #define QUICK_TRIES      3 /* of an item that may be tried again, before its client is told no */
-#define RETRY_FIRST_MS   50
-#define RETRY_MAX_MS     30000
 #define DOWN_FIRST_MS    1000
 #define DOWN_MAX_MS      30000
 #define CONFIRM_AGAIN_MS 200
@@ -137,175 +135,6 @@ void cw_tep_confirm(struct cw_engine *e, const struct cw_confirm *items, size_t 
 	cw_engine_run_op(e, &c->base, confirm_done);
 }
 
-/* ---- retries
- * -------------------------------------------------------------------------------------- */
-
-static void retry_arm(struct cw_engine_tep *t)
-{
-	int64_t now_ms = cw_engine_boot_ms(t->engine), first_ms = INT64_MAX;
-
-	cw_list_for_each (it, &t->retries) {
-		const struct cw_retry *r = cw_container_of(it, struct cw_retry, in_tep);
-
-		if (r->at_ms <= now_ms)
-			t->retry_due = true;
-		else if (r->at_ms < first_ms)
-			first_ms = r->at_ms;
-	}
-	if (first_ms != INT64_MAX)
-		cw_timer_start(t->retry_timer, (uint64_t) (first_ms - now_ms));
-}
-
-static void retry_drop_all(struct cw_engine_tep *t)
-{
-	struct cw_list *it;
-
-	while ((it = cw_list_pop(&t->retries)) != NULL)
-		(void) cw_free(cw_container_of(it, struct cw_retry, in_tep));
-	t->n_retries = 0;
-	t->retry_due = false;
-}
-
-static void retry_later(struct cw_engine_tep *t, const struct cw_work *w)
-{
-	struct cw_retry *r = t->n_retries < CW_TEP_RETRY_MAX ? cw_zalloc(1, sizeof *r) : NULL;
-	int64_t wait_ms = RETRY_FIRST_MS;
-
-	if (!r) {
-		t->dirty = true;
-		return;
-	}
-	for (unsigned i = 0; i < w->tries && wait_ms < RETRY_MAX_MS; i++)
-		wait_ms *= 3;
-	r->work = *w;
-	r->work.tries++;
-	r->at_ms = cw_engine_boot_ms(t->engine) + (wait_ms < RETRY_MAX_MS ? wait_ms : RETRY_MAX_MS);
-	cw_list_append(&t->retries, &r->in_tep);
-	t->n_retries++;
-	retry_arm(t);
-}
-
-/* What goes out now is newer than the applies of its key that wait: those must never follow it, for
- * they would bring back a binding that has ended, or an end that was put off. */
-static void retry_supersede(struct cw_engine_tep *t, const struct cw_work *w)
-{
-	cw_list_for_each_safe (it, tmp, &t->retries) {
-		struct cw_retry *r = cw_container_of(it, struct cw_retry, in_tep);
-
-		if (r->work.what == CW_OUTBOX_REMOVE || r->work.generation > w->generation ||
-			cw_key_of(r->work.addr, r->work.ports.psid) !=
-				cw_key_of(w->addr, w->ports.psid))
-			continue;
-		cw_list_remove(&r->in_tep);
-		(void) cw_free(r);
-		t->n_retries--;
-	}
-}
-
-static void on_retry_timer(void *arg)
-{
-	struct cw_engine_tep *t = arg;
-
-	retry_arm(t);
-	cw_tep_dispatch(t);
-}
-
-/* They are older than anything in the queue, so they go before it. */
-static bool collect_retries(struct cw_engine_tep *t)
-{
-	int64_t now_ms = cw_engine_boot_ms(t->engine);
-	bool any = false;
-
-	t->retry_due = false;
-	cw_list_for_each_safe (it, tmp, &t->retries) {
-		struct cw_retry *r = cw_container_of(it, struct cw_retry, in_tep);
-
-		if (r->at_ms > now_ms)
-			continue;
-		if (!cw_tep_add(t, &r->work)) {
-			t->retry_due = true;
-			continue;
-		}
-		cw_list_remove(&r->in_tep);
-		(void) cw_free(r);
-		t->n_retries--;
-		any = true;
-	}
-	return any;
-}
-
-/* ---- renewals that wait
- * -------------------------------------------------------------------------------- */
-
-/* A renewal waits a moment (ADR 5), and other work of its key passes it meanwhile. */
-struct overtaken {
-	uint64_t generation;
-};
-
-static void overtaken_clear(struct cw_engine_tep *t)
-{
-	size_t iter = 0;
-	void *o;
-
-	if (!t->overtaken)
-		return;
-	while ((o = cw_map_next(t->overtaken, &iter)) != NULL)
-		(void) cw_free(o);
-	t->overtaken = cw_map_free(t->overtaken);
-}
-
-static void overtake(struct cw_engine_tep *t, const struct cw_work *w)
-{
-	uint64_t key = cw_key_of(w->addr, w->ports.psid);
-	struct overtaken *o;
-
-	if (!t->refresh.n)
-		return;
-	if (!t->overtaken)
-		t->overtaken = cw_map_new();
-	o = t->overtaken ? cw_map_get_u64(t->overtaken, key) : NULL;
-	if (!o && t->overtaken) {
-		o = cw_zalloc(1, sizeof *o);
-		if (o && cw_map_put_u64(t->overtaken, key, o, NULL) < 0)
-			o = cw_free(o);
-	}
-	if (o) {
-		o->generation = w->generation;
-		return;
-	}
-	/* Without a note of it none of them may go any more: a comparison brings what they had. */
-	cw_workq_done(&t->refresh);
-	t->dirty = true;
-}
-
-static bool is_overtaken(const struct cw_engine_tep *t, const struct cw_work *w)
-{
-	const struct overtaken *o =
-		t->overtaken ? cw_map_get_u64(t->overtaken, cw_key_of(w->addr, w->ports.psid))
-			     : NULL;
-
-	return o && o->generation > w->generation;
-}
-
-static bool collect_refreshes(struct cw_engine_tep *t)
-{
-	const struct cw_work *w;
-	bool any = false;
-
-	while ((w = cw_workq_front(&t->refresh)) != NULL) {
-		bool over = is_overtaken(t, w);
-
-		if (!over && !cw_tep_add(t, w))
-			break;
-		cw_workq_drop(&t->refresh);
-		any |= !over;
-	}
-	t->refresh_due = t->refresh.n > 0;
-	if (!t->refresh_due)
-		overtaken_clear(t);
-	return any;
-}
-
 /* ---- results
  * -------------------------------------------------------------------------------------- */
 
@@ -333,7 +162,7 @@ static void item_failed(struct cw_engine_tep *t, struct cw_work *w, int result)
 			"the tunnel end point refused a binding, it will be tried again");
 	if (result == CW_E_STALE)
 		t->dirty = true; /* it has something newer than the store: a restored backup */
-	retry_later(t, w);
+	cw_order_retry_later(t, w);
 }
 
 /* Tells the store what became of a batch; items that are to be tried again go back. */
@@ -425,7 +254,7 @@ static void on_results(
 	}
 	if (result == -ENOMEM && n == 0) { /* of ours: nothing was sent */
 		for (size_t i = 0; i < b->n; i++)
-			retry_later(t, &b->item[i]);
+			cw_order_retry_later(t, &b->item[i]);
 		b->n = 0;
 		return;
 	}
@@ -509,7 +338,7 @@ bool cw_tep_add(struct cw_engine_tep *t, const struct cw_work *w)
 static bool collect_queue(struct cw_engine_tep *t)
 {
 	const struct cw_work *w;
-	bool any = t->retry_due && collect_retries(t);
+	bool any = t->retry_due && cw_order_collect_retries(t);
 
 	while ((w = cw_workq_front(&t->queue)) != NULL && cw_tep_add(t, w)) {
 		cw_workq_drop(&t->queue);
@@ -535,11 +364,11 @@ static bool collect(struct cw_engine_tep *t)
 	if (!any && t->sync && !t->sync_turn)
 		any = cw_sync_collect(t);
 	if (t->refresh_due && !t->queue.n && t->state != CW_TEP_DOWN)
-		any |= collect_refreshes(t);
+		any |= cw_order_collect_refreshes(t);
 	for (size_t i = 0; t->n_retries && i < t->apply.n; i++)
-		retry_supersede(t, &t->apply.item[i]);
+		cw_order_supersede(t, &t->apply.item[i]);
 	for (size_t i = 0; t->n_retries && i < t->remove.n; i++)
-		retry_supersede(t, &t->remove.item[i]);
+		cw_order_supersede(t, &t->remove.item[i]);
 	return any;
 }
 
@@ -635,7 +464,7 @@ void cw_tep_submit(struct cw_engine_tep *t, const struct cw_outbox_entry *entry)
 	}
 	cw_sync_touch(t, cw_key_of(w.addr, w.ports.psid));
 	if (what != CW_OUTBOX_REFRESH)
-		overtake(t, &w);
+		cw_order_overtake(t, &w);
 	if (q->n >= CW_TEP_QUEUE_MAX || cw_workq_push(q, &w) < 0) {
 		/* Clients that wait are told; everything else is in the store. */
 		t->dirty = true;
@@ -667,9 +496,9 @@ void cw_tep_down(struct cw_engine_tep *t, int why)
 	for (; (w = cw_workq_front(&t->queue)) != NULL; cw_workq_drop(&t->queue))
 		refuse(t, w, 1, false);
 	cw_workq_done(&t->refresh);
-	overtaken_clear(t);
+	cw_order_clear(t);
 	t->refresh_due = false;
-	retry_drop_all(t);
+	cw_order_drop_retries(t);
 	for (unsigned i = 0; i < t->down_tries && wait_ms < DOWN_MAX_MS; i++)
 		wait_ms *= 2;
 	t->down_tries++;
@@ -717,7 +546,7 @@ static void on_wake_timer(void *arg)
 
 void cw_tep_poke(struct cw_engine_tep *t)
 {
-	on_retry_timer(t);
+	cw_order_on_retry(t);
 	if (t->refresh_armed)
 		on_refresh_timer(t);
 	if (t->state == CW_TEP_DOWN)
@@ -750,7 +579,7 @@ void cw_tep_close(struct cw_engine_tep *t)
 	cw_timer_stop(t->retry_timer);
 	cw_timer_stop(t->refresh_timer);
 	cw_timer_stop(t->wake_timer);
-	retry_drop_all(t);
+	cw_order_drop_retries(t);
 }
 
 int cw_tep_new(struct cw_engine *e, const struct cw_tep *tep, struct cw_engine_tep **ret)
@@ -769,7 +598,7 @@ int cw_tep_new(struct cw_engine *e, const struct cw_tep *tep, struct cw_engine_t
 	t->never_sent = cw_map_new();
 	r = t->never_sent ? 0 : -ENOMEM;
 	if (r == 0)
-		r = cw_timer_new(e->loop, on_retry_timer, t, &t->retry_timer);
+		r = cw_timer_new(e->loop, cw_order_on_retry, t, &t->retry_timer);
 	if (r == 0)
 		r = cw_timer_new(e->loop, on_refresh_timer, t, &t->refresh_timer);
 	if (r == 0)
@@ -788,13 +617,13 @@ struct cw_engine_tep *cw_tep_free(struct cw_engine_tep *t)
 		return NULL;
 	cw_sync_end(t);
 	t->dp = cw_dphost_close(t->dp);
-	retry_drop_all(t);
+	cw_order_drop_retries(t);
 	t->retry_timer = cw_timer_free(t->retry_timer);
 	t->refresh_timer = cw_timer_free(t->refresh_timer);
 	t->wake_timer = cw_timer_free(t->wake_timer);
 	(void) cw_map_free(t->never_sent);
 	cw_workq_done(&t->queue);
 	cw_workq_done(&t->refresh);
-	overtaken_clear(t);
+	cw_order_clear(t);
 	return cw_free(t);
 }
