@@ -39,7 +39,7 @@ void bx_stop(struct bx *b);  /* its first half, */
 void bx_start(struct bx *b); /* and its second */
 /* Until the engine is idle (what the TEP holds back does not count). */
 void bx_settle(struct bx *b);
-void bx_turn(struct bx *b); /* one event, or five milliseconds */
+void bx_turn(struct bx *b);               /* one event, or five milliseconds */
 void bx_advance(struct bx *b, int64_t s); /* the clock, then settle */
 
 /* Requests that are waited for. */
