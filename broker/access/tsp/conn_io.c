@@ -154,7 +154,11 @@ static void on_written(uv_write_t *req, int status)
 
 static void raw_send(struct conn *c, const void *p, size_t n)
 {
-	uv_buf_t buf = uv_buf_init((char *) (uintptr_t) p, (unsigned) n);
+	const union {
+		const void *in;
+		char *out; /* libuv only reads it */
+	} data = {.in = p};
+	uv_buf_t buf = uv_buf_init(data.out, (unsigned) n);
 	struct write *w;
 	int r = 0;
 

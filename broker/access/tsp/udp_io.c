@@ -48,7 +48,11 @@ static int64_t now_ms(const struct cw_tsp_udp_socket *u)
 static void udp_send(void *arg, const struct cw_tsp_udp_peer *peer, const void *p, size_t n)
 {
 	const struct cw_tsp_udp_socket *u = arg;
-	struct iovec iov = {.iov_base = (void *) (uintptr_t) p, .iov_len = n};
+	const union {
+		const void *in;
+		void *out; /* sendmsg only reads it */
+	} data = {.in = p};
+	struct iovec iov = {.iov_base = data.out, .iov_len = n};
 	union {
 		char room[CMSG_SPACE(sizeof(struct in6_pktinfo))];
 		struct cmsghdr align;
