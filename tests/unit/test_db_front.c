@@ -134,7 +134,8 @@ static void told_before_its_end(void **state)
 static void grants_go_out_together(void **state)
 {
 	struct fx *fx = *state;
-	struct cw_op ops[20];
+	static struct cw_op
+		ops[20]; /* parked when this returns; the store answers them when it closes */
 
 	for (unsigned i = 0; i < 20; i++) {
 		ops[i] = ask(fx, i + 1, true);
