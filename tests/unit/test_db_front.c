@@ -135,7 +135,7 @@ static void grants_go_out_together(void **state)
 {
 	struct fx *fx = *state;
 	static struct cw_op
-		ops[20]; /* parked when this returns; the store answers them when it closes */
+		ops[20]; /* they still wait when the store is closed, after this function */
 
 	for (unsigned i = 0; i < 20; i++) {
 		ops[i] = ask(fx, i + 1, true);
