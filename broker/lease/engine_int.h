@@ -237,7 +237,7 @@ void cw_tep_confirm_again(void *engine); /* those the store could not take */
 /* order.c */
 /* Tries it again later; without memory or room the TEP is compared again instead. */
 void cw_order_retry_later(struct cw_engine_tep *t, const struct cw_work *w);
-void cw_order_on_retry(void *tep); /* of retry_timer */
+void cw_order_on_retry(void *arg); /* of retry_timer; arg: the TEP */
 void cw_order_drop_retries(struct cw_engine_tep *t);
 /* Puts those that are due into the batch being made. */
 bool cw_order_collect_retries(struct cw_engine_tep *t);
