@@ -38,15 +38,19 @@ int cw_tun_device_open(const char *name, struct cw_tun_device *ret, char *why, s
 	(void) strncpy(req.ifr_name, name, IFNAMSIZ - 1);
 	d.fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (d.fd < 0)
-		return say(why, why_n, -errno, "/dev/net/tun: %s", cw_dpopt_errno(errno));
+		return say(why, why_n, -errno, "/dev/net/tun: %s%s", cw_dpopt_errno(errno),
+			errno == EACCES   ? " (its mode keeps the user of this process out)"
+			: errno == ENOENT ? " (modprobe tun)"
+					  : "");
 	if (ioctl(d.fd, TUNSETIFF, &req) < 0) {
 		r = -errno;
 		(void) close(d.fd);
 		return say(why, why_n, r, "cannot make the TUN device %s: %s%s", name,
 			cw_dpopt_errno(-r),
-			r == -EPERM   ? " (needs CAP_NET_ADMIN)"
-			: r == -EBUSY ? " (is another TEP using it?)"
-				      : "");
+			r == -EPERM    ? " (needs CAP_NET_ADMIN)"
+			: r == -EBUSY  ? " (is another TEP using it?)"
+			: r == -EINVAL ? " (is there another kind of device of that name?)"
+				       : "");
 	}
 	/* Merged packets save system calls; a kernel that cannot is fine. */
 	d.offloads = ioctl(d.fd, TUNSETOFFLOAD, (unsigned long) (TUN_F_CSUM | TUN_F_TSO4)) == 0;
