@@ -404,8 +404,9 @@ static void on_deleted(struct cw_keeper *k, const struct cw_tsp_client_event *ev
 
 	if (ours) /* first of all: no packet after this (DSTM 2.3) */
 		lose(k, CW_DOWN_DELETED, false);
-	/* Optional (DSTM 2.3), and an info: while a create is on its way, whose answer may lease this
-	 * very pair anew, the broker would take it for a question, and its answer for another's. */
+	/* Optional (DSTM 2.3), and an info: while a create is on its way, whose answer may lease
+	 * this very pair anew, the broker would take it for a question, and its answer for
+	 * another's. */
 	if (c->has_v4 && c->has_v6 && !k->asked) {
 		a = act(k, CW_ACT_ACK);
 		a->lease.tsp.ipv4 = c->v4;

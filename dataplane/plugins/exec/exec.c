@@ -332,8 +332,8 @@ static void finish(struct exec *self, struct job *j, enum cw_dp_status all)
 		break;
 	case ACTION_EXPIRE:
 		settle(self, j);
-		expiry_arm(self, self->host->now_boot_ms(self->host->ctx) +
-					 (done ? 0 : EXPIRE_RETRY_MS));
+		expiry_arm(self,
+			self->host->now_boot_ms(self->host->ctx) + (done ? 0 : EXPIRE_RETRY_MS));
 		break;
 	case ACTION_FLUSH:
 		if (all == CW_DP_OK)
