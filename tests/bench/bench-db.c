@@ -207,7 +207,7 @@ void bench_db_fill(const char *folder, unsigned n, unsigned lifetime_s, unsigned
 static unsigned number(const char *folder, const char *sql)
 {
 	char path[512];
-	sqlite3_stmt *st;
+	sqlite3_stmt *st = NULL;
 	unsigned n = 0;
 	sqlite3 *db;
 
