@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "tests/lib/fake-dphost.h"
 
-enum { MAX = 8192, HELD_MAX = 64 };
+enum { MAX = 16384, HELD_MAX = 64 };
 
 struct cw_dphost {
 	struct cw_dp_caps caps;
@@ -38,21 +38,30 @@ static uint64_t key(const uint8_t ipv4[4], uint16_t psid)
 	       psid;
 }
 
-static struct cw_dp_row *find(const uint8_t ipv4[4], uint16_t psid)
+/* Where a key is, or would be: the table is sorted, as list answers must be. */
+static size_t place_of(uint64_t k)
 {
-	for (size_t i = 0; i < count; i++)
-		if (key(table[i].binding.ipv4, table[i].binding.ports.psid) == key(ipv4, psid))
-			return &table[i];
-	return NULL;
+	size_t lo = 0, hi = count;
+
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+
+		if (key(table[mid].binding.ipv4, table[mid].binding.ports.psid) < k)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
 }
 
-static int by_key(const void *a, const void *b)
+static struct cw_dp_row *find(const uint8_t ipv4[4], uint16_t psid)
 {
-	const struct cw_dp_row *x = a, *y = b;
-	uint64_t kx = key(x->binding.ipv4, x->binding.ports.psid),
-		 ky = key(y->binding.ipv4, y->binding.ports.psid);
+	size_t i = place_of(key(ipv4, psid));
 
-	return kx < ky ? -1 : kx > ky;
+	if (i == count ||
+		key(table[i].binding.ipv4, table[i].binding.ports.psid) != key(ipv4, psid))
+		return NULL;
+	return &table[i];
 }
 
 static int apply_one(const struct cw_dp_binding *b)
@@ -62,13 +71,16 @@ static int apply_one(const struct cw_dp_binding *b)
 	if (row && row->binding.generation > b->generation)
 		return CW_E_STALE;
 	if (!row) {
+		size_t i = place_of(key(b->ipv4, b->ports.psid));
+
 		if (count == MAX)
 			abort();
-		row = &table[count++];
+		memmove(&table[i + 1], &table[i], (count - i) * sizeof *table);
+		count++;
+		row = &table[i];
 		memset(row, 0, sizeof *row);
 	}
 	row->binding = *b;
-	qsort(table, count, sizeof *table, by_key);
 	fake_tep.items_applied++;
 	return 0;
 }
@@ -81,8 +93,7 @@ static int remove_one(const struct cw_dp_removal *r)
 		return 0;
 	if (row->binding.generation > r->generation)
 		return CW_E_STALE;
-	*row = table[--count];
-	qsort(table, count, sizeof *table, by_key);
+	memmove(row, row + 1, (size_t) (table + --count - row) * sizeof *row);
 	fake_tep.items_removed++;
 	return 0;
 }
@@ -106,6 +117,15 @@ const struct cw_dp_binding *fake_tep_get(uint32_t addr)
 	struct cw_dp_row *row = find(ipv4, 0);
 
 	return row ? &row->binding : NULL;
+}
+
+void fake_tep_drop(uint32_t addr)
+{
+	struct cw_dp_removal r = {.generation = UINT64_MAX};
+
+	for (unsigned i = 0; i < 4; i++)
+		r.ipv4[i] = (uint8_t) (addr >> (24 - 8 * i));
+	(void) remove_one(&r);
 }
 
 void fake_tep_put(const struct cw_dp_binding *b)

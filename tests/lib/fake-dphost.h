@@ -30,6 +30,7 @@ void fake_tep_reset(void);
 size_t fake_tep_count(void);
 /* The binding of an address (whole), NULL: none. */
 const struct cw_dp_binding *fake_tep_get(uint32_t addr);
+void fake_tep_drop(uint32_t addr); /* forgets a binding by itself */
 void fake_tep_put(const struct cw_dp_binding *b);
 size_t fake_tep_held(void); /* answers that wait */
 /* Gives what is held: as done, or (dropped) as never heard of. */

@@ -90,7 +90,7 @@ static void on_changed(void *io)
 static const struct cw_tsp_session_ops ops = {
 	.send = on_send, .close = on_close, .changed = on_changed};
 
-void tx_connect(struct tx *t, struct tx_session *c, enum cw_tsp_transport transport, unsigned n)
+bool tx_try_connect(struct tx *t, struct tx_session *c, enum cw_tsp_transport transport, unsigned n)
 {
 	struct cw_addr6 from = bx_client(n);
 	struct cw_tsp_peer peer = {.transport = transport};
@@ -105,7 +105,12 @@ void tx_connect(struct tx *t, struct tx_session *c, enum cw_tsp_transport transp
 		c->sa.sin6_addr = in6addr_loopback;
 	peer.sa = (const struct sockaddr *) &c->sa;
 	peer.source = cw_source_of(peer.sa);
-	assert_int_equal(cw_tsp_session_new(t->access, &peer, &ops, c, &c->s), 0);
+	return cw_tsp_session_new(t->access, &peer, &ops, c, &c->s) == 0;
+}
+
+void tx_connect(struct tx *t, struct tx_session *c, enum cw_tsp_transport transport, unsigned n)
+{
+	assert_true(tx_try_connect(t, c, transport, n));
 }
 
 /* SASL steps run on threads the engine does not know of, and the final verdict is held back. */
@@ -195,4 +200,14 @@ void tx_sleep(struct tx *t, int64_t s, struct tx_session *a, struct tx_session *
 	if (b && !b->closed)
 		cw_tsp_session_tick(b->s);
 	bx_settle(&t->b);
+}
+
+const char *tx_try_say(struct tx_session *c, const char *text)
+{
+	return c->closed ? "" : tx_say(c, text);
+}
+
+const char *tx_try_ask(struct tx_session *c, const char *action, unsigned n, const char *v4)
+{
+	return c->closed ? "" : tx_ask(c, action, n, v4);
 }

@@ -33,6 +33,11 @@ void tx_open(struct tx *t, const struct bx_pool *pool, const char *tsp, const ch
 void tx_close(struct tx *t);
 /* A peer at 2001:db8:1::n (n 0: ::1). */
 void tx_connect(struct tx *t, struct tx_session *c, enum cw_tsp_transport transport, unsigned n);
+/* The same where memory may run out: false, or nothing is said by a session that has ended. */
+bool tx_try_connect(
+	struct tx *t, struct tx_session *c, enum cw_tsp_transport transport, unsigned n);
+const char *tx_try_say(struct tx_session *c, const char *text);
+const char *tx_try_ask(struct tx_session *c, const char *action, unsigned n, const char *v4);
 /* Gives octets, settles, and returns what was answered. */
 const char *tx_say(struct tx_session *c, const char *text);
 /* The same for a frame with this body. */

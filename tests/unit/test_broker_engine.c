@@ -2,9 +2,11 @@
 /* The lease engine between a real store and a TEP that does what the test wants. */
 #include "config.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "broker/lease/steady.h"
 #include "tests/lib/broker-fixture.h"
 
 static int open_plain(void **state)
@@ -498,6 +500,160 @@ static void an_old_renewal_never_comes_after_the_end(void **state)
 	assert_int_equal(fake_tep_count(), 0);
 }
 
+static int open_large(void **state)
+{
+	static const struct bx_pool pool = {.range = "10.0.0.0/18", .lifetime_s = 1000};
+	static struct bx b;
+
+	fake_tep_reset();
+	bx_open(&b, true, &pool);
+	*state = &b;
+	return 0;
+}
+
+/* More than a page of the store, a list of the TEP, a batch, and what one turn of the loop sends.
+ */
+static void thousands(void **state)
+{
+	enum { N = 11000 };
+	static int waiting[N];
+	struct bx *b = *state;
+	const struct cw_dp_binding *bind;
+	unsigned applied;
+
+	for (unsigned i = 0; i < N; i++)
+		bx_acquire_begin(b, i % 2 ? "user:a" : "user:b", i, &waiting[i]);
+	bx_settle(b);
+	for (unsigned i = 0; i < N; i++)
+		assert_int_equal(waiting[i], 0);
+	assert_int_equal(fake_tep_count(), N);
+	/* The TEP has lost everything, then half of it, then nothing. */
+	fake_tep_reset();
+	bx_crash(b);
+	assert_int_equal(fake_tep_count(), N);
+	for (unsigned i = 0; i < N; i += 2) {
+		bind = fake_tep_get(0x0a000000 + i);
+		assert_non_null(bind);
+		fake_tep_drop(0x0a000000 + i);
+	}
+	applied = fake_tep.items_applied;
+	fake_tep.page = 777;
+	bx_crash(b);
+	assert_int_equal(fake_tep_count(), N);
+	assert_int_equal(fake_tep.items_applied - applied, N / 2);
+	applied = fake_tep.items_applied;
+	bx_crash(b);
+	assert_int_equal(fake_tep.items_applied, applied);
+	/* A comparison while the broker works finds what went missing. */
+	fake_tep_drop(0x0a000005);
+	cw_engine_resync(b->engine);
+	bx_settle(b);
+	assert_non_null(fake_tep_get(0x0a000005));
+	/* All end at once. */
+	bx_advance(b, 1001);
+	assert_int_equal(fake_tep_count(), 0);
+	assert_int_equal(bx_stats(b).expiries, N);
+	assert_int_equal(bx_acquire(b, "user:a", 1, NULL), 0);
+}
+
+static void a_tep_nobody_opened(void **state)
+{
+	struct bx *b = *state;
+	struct cw_range range = {.lo.v = 0xcb007100, .hi.v = 0xcb007103};
+	struct cw_op op = {.kind = CW_OP_TEP_ADD};
+
+	/* Added at run time, as an operator's interface will: the engine knows it after a restart.
+	 */
+	(void) snprintf(op.u.tep.name, sizeof op.u.tep.name, "late");
+	(void) snprintf(op.u.tep.plugin, sizeof op.u.tep.plugin, "fake");
+	op.u.tep.ipv6 = bx_client(0xfff0);
+	assert_int_equal(cw_store_run(b->store, &op), 0);
+	memset(&op, 0, sizeof op);
+	op.kind = CW_OP_POOL_ADD;
+	(void) snprintf(op.u.pool.pool.name, sizeof op.u.pool.pool.name, "late");
+	(void) snprintf(op.u.pool.tep, sizeof op.u.pool.tep, "late");
+	op.u.pool.ranges = &range;
+	op.u.pool.n_ranges = 1;
+	assert_int_equal(cw_store_run(b->store, &op), 0);
+	for (unsigned i = 1; i <= 8; i++)
+		assert_int_equal(bx_acquire(b, "ip6:a", i, NULL), 0);
+	for (unsigned i = 10; i < 20; i++)
+		assert_int_equal(bx_acquire(b, "ip6:a", i, NULL), CW_E_TEP);
+	bx_crash(b);
+	for (unsigned i = 10; i < 14; i++)
+		assert_int_equal(bx_acquire(b, "ip6:a", i, NULL), 0);
+	assert_int_equal(bx_acquire(b, "ip6:a", 14, NULL), CW_E_POOL_EMPTY);
+}
+
+static void a_binding_ahead_of_the_store(void **state)
+{
+	struct bx *b = *state;
+	struct cw_lease l;
+	struct cw_dp_binding s;
+
+	/* A TEP that knows a newer generation than the store (a restored backup) refuses ours: it
+	 * is compared, and ours takes its place. */
+	assert_int_equal(bx_acquire(b, "ip6:a", 1, &l), 0);
+	s = stranger(l.addr.v, l.generation + 500);
+	fake_tep_put(&s);
+	assert_int_equal(bx_renew(b, "ip6:a", 1, l.addr.v, NULL), 0);
+	cw_engine_poke(b->engine);
+	bx_settle(b);
+	bx_advance(b, 60);
+	assert_non_null(fake_tep_get(l.addr.v));
+	assert_memory_equal(fake_tep_get(l.addr.v)->ipv6, bx_client(1).b, 16);
+}
+
+static void the_steady_line(void **state)
+{
+	const struct cw_op_heartbeat hb = {.boot_id = "a", .boot_ms = 500000};
+	const struct cw_store_time at = {.steady_s = 10000, .wall_s = 70000};
+	static const struct {
+		const char *boot;
+		int64_t wall_s, boot_ms, steady_s;
+		enum cw_steady_how how;
+		const char *name;
+	} cases[] = {
+		{"a", 70010, 510000, 10010, CW_STEADY_SAME_BOOT, "same-boot"},
+		{"a", 0, 510000, 10010, CW_STEADY_SAME_BOOT, "same-boot"},
+		{"a", 1LL << 40, 500000, 10000, CW_STEADY_SAME_BOOT, "same-boot"},
+		{"a", 70100, 400, 10100, CW_STEADY_NEW_BOOT, "new-boot"},
+		{"b", 70100, 900000, 10100, CW_STEADY_NEW_BOOT, "new-boot"},
+		{"b", 69999, 400, 10000, CW_STEADY_BACKWARDS, "backwards"},
+		{"b", -5, 400, 10000, CW_STEADY_BACKWARDS, "backwards"},
+		{"b", 70000 + 3601, 400, 10000, CW_STEADY_JUMP, "jump"},
+		{"b", 70000 + 3600, 400, 13600, CW_STEADY_NEW_BOOT, "new-boot"},
+	};
+	struct cw_steady s;
+	struct cw_op_heartbeat again;
+	struct cw_store_time again_at;
+
+	(void) state;
+	for (size_t i = 0; i < CW_ARRAY_LEN(cases); i++) {
+		struct cw_now now = {.wall_s = cases[i].wall_s, .boot_ms = cases[i].boot_ms};
+
+		assert_int_equal(
+			cw_steady_init(&s, &hb, &at, cases[i].boot, now, 3600), cases[i].how);
+		assert_string_equal(cw_steady_how_name(cases[i].how), cases[i].name);
+		assert_int_equal(cw_steady_s(&s, now.boot_ms), cases[i].steady_s);
+	}
+	/* A new database begins at the wall clock; a thousand restarts lose no millisecond. */
+	assert_int_equal(cw_steady_init(&s, NULL, NULL, "a",
+				 (struct cw_now){.wall_s = 77, .boot_ms = 1234}, 3600),
+		CW_STEADY_FRESH);
+	assert_string_equal(cw_steady_how_name(CW_STEADY_FRESH), "fresh");
+	for (int64_t ms = 1999; ms < 1000000; ms += 999) {
+		struct cw_steady before = s;
+
+		cw_steady_heartbeat(&s, (struct cw_now){.boot_ms = ms}, "a", &again, &again_at);
+		(void) cw_steady_init(
+			&s, &again, &again_at, "a", (struct cw_now){.boot_ms = ms + 3}, 3600);
+		assert_int_equal(s.offset_ms, before.offset_ms);
+	}
+	assert_int_equal(cw_steady_s(&(struct cw_steady){0}, -1), -1); /* down, not towards zero */
+	assert_int_equal(cw_steady_boot_ms(&(struct cw_steady){.offset_ms = 500}, 2), 1500);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -525,6 +681,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(expired_while_away, open_rest, close_it),
 		cmocka_unit_test_setup_teardown(
 			wall_clock_jumps_expire_nothing, open_rest, close_it),
+		cmocka_unit_test_setup_teardown(thousands, open_large, close_it),
+		cmocka_unit_test_setup_teardown(a_tep_nobody_opened, open_file, close_it),
+		cmocka_unit_test_setup_teardown(a_binding_ahead_of_the_store, open_plain, close_it),
+		cmocka_unit_test(the_steady_line),
 		cmocka_unit_test_setup_teardown(
 			an_old_renewal_never_comes_after_the_end, open_plain, close_it),
 		cmocka_unit_test_setup_teardown(
