@@ -614,7 +614,8 @@ static void deleted_by_the_broker(void **state)
 	(void) to_deadline(r);
 	wants(r, "create(192.0.2.11)");
 	deleted(r, "192.0.2.11");
-	wants(r, "DOWN(deleted)"); /* an info now could be a question about what the answer leases */
+	wants(r,
+		"DOWN(deleted)"); /* an info now could be a question about what the answer leases */
 	replied(r, 308, CW_TSP_ADDRESS);
 	wants(r, "");
 	(void) to_deadline(r);
