@@ -498,7 +498,7 @@ static void row_sessions(double per_s)
 	work.keep = work.renew = false;
 	for (unsigned i = 0; per_s <= 0 && i < concurrency; i++)
 		conn_open(&conns[i]);
-	run_for(1000000, true, per_s);
+	run_for(1000000, per_s <= 0, per_s);
 	measure(true);
 	t = now_us();
 	cpu = broker_cpu_us();
