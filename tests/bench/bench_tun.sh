@@ -3,8 +3,10 @@
 # The tun plugin beside plain routing through the same namespaces: TCP (iperf3) and packets of 64 octets. Prints a
 # table. Needs root and iperf3; ethtool for the rows that switch offloads. CW_BENCH_SECONDS (default 3) per figure.
 #
-# TCP goes through both ends of the tunnel and its two TCP stacks on this machine's cores, so read ratios. The packets are
-# made by one process that fills a core; what arrives at the far end is counted there.
+# TCP goes through both ends of the tunnel (the client's is the one of causeway(1)) and its two TCP stacks on this machine's
+# cores, so read ratios. The packets are made by one process that fills a core; what arrives at the far end is counted there.
+# CPU is the user and system time of the plugin's process and of the client's, per Gbit or per million packets that arrived:
+# other work on the machine changes it less than it changes the rates.
 set -u
 : "${CW_SRCDIR:=$(cd "$(dirname "$0")/../.." && pwd)}"
 : "${CW_BUILDDIR:=$CW_SRCDIR}"
@@ -16,10 +18,18 @@ seconds=${CW_BENCH_SECONDS:-3}
 why=$(topology_missing)
 [ -n "$why" ] || command -v iperf3 >/dev/null || why="needs iperf3"
 [ -z "$why" ] || { echo "tun: $why"; exit 77; }
-make -s -C "$CW_BUILDDIR" tests/lib/dpdriver tests/lib/tunclient tests/bench/udpload >/dev/null || exit 1
+make -s -C "$CW_BUILDDIR" tests/lib/dpdriver tests/integration/dti_probe tests/bench/udpload >/dev/null || exit 1
 # shellcheck source=tests/lib/dataplane.sh
 . "$CW_SRCDIR/tests/lib/dataplane.sh"
-trap 'dp_clean; topology_down' EXIT
+client_pid=
+# shellcheck disable=SC2317 # called by trap
+clean() {
+	exec 5>&-
+	[ -z "$client_pid" ] || wait "$client_pid"
+	dp_clean
+	topology_down
+}
+trap clean EXIT
 trap 'exit 130' HUP INT TERM
 udpload=$CW_BUILDDIR/tests/bench/udpload
 A4=198.51.100.10
@@ -33,9 +43,12 @@ dp_wrap="ip netns exec $NS_TEP"
 dp_start tun "$TEP6" 192.0.2.1 routes=198.51.100.0/25 ${CW_BENCH_OPTIONS:-}
 dp apply $A4 0/0/0 "$CLIENT_A6" 1 1 never >/dev/null
 dp apply 198.51.100.11 0/0/0 $FAR6 2 1 never >/dev/null
-background client ip netns exec "$NS_A" "$(tool tunclient)" dti "$CLIENT_A6" "$TEP6"
-ip -n "$NS_A" link set dti mtu 1460 txqueuelen 2000 up
-ip -n "$NS_A" addr add $A4/32 dev dti
+mkfifo "$dp_tmp/client.in"
+ip netns exec "$NS_A" "$CW_BUILDDIR/tests/integration/dti_probe" tunnel dti $A4 - "$CLIENT_A6" "$TEP6" 192.0.2.1 0 0 203.0.113.83/32 \
+	<"$dp_tmp/client.in" >"$dp_tmp/client" 2>&1 3>&- 4<&- &
+client_pid=$!
+exec 5>"$dp_tmp/client.in" # it ends with its input
+wait_for 5 grep -q '^ready' "$dp_tmp/client" || { cat "$dp_tmp/client"; exit 1; }
 # The same hosts without a tunnel: IPv4 on the links.
 ip -n "$NS_TEP" addr add 198.51.100.129/32 dev toa
 ip -n "$NS_TEP" route add $ROUTED4 dev toa
@@ -43,9 +56,8 @@ ip -n "$NS_A" addr add $ROUTED4/32 dev eth0
 ip -n "$NS_A" route add 198.51.100.129 dev eth0
 ip -n "$NS_A" route add "$SERVER4" via 198.51.100.129 dev eth0 src $ROUTED4
 ip -n "$NS_A" route add 203.0.113.82 via 198.51.100.129 dev eth0 src $ROUTED4
-# The second address of the server is reached through the tunnel.
+# The second address of the server is reached through the tunnel (the client's route).
 ip -n "$NS_SERVER" addr add 203.0.113.83/24 dev eth0
-ip -n "$NS_A" route add 203.0.113.83 dev dti src $A4
 # Sinks: frames for an address of nobody end at the receiver's IP layer.
 ip -n "$NS_TEP" neigh add $FAR4 lladdr "$(in_server cat /sys/class/net/eth0/address)" dev tos
 ip -n "$NS_TEP" neigh add 198.51.100.201 lladdr "$(in_a cat /sys/class/net/eth0/address)" dev toa
@@ -53,26 +65,33 @@ ip -n "$NS_TEP" route add 198.51.100.201 dev toa
 ip -n "$NS_TEP" -6 neigh add $FAR6 lladdr "$(in_a cat /sys/class/net/eth0/address)" dev toa
 ip -n "$NS_A" route add $FAR4 via 198.51.100.129 dev eth0 src $ROUTED4
 
-gbits() { # iperf3's "bits_per_second" at the receiver
-	awk -F'[:,]' '/"sum_received"/ {on = 1} on && /bits_per_second/ {printf "%.2f", $2 / 1e9; exit}'
+cpu() { # seconds of user and system time of both ends so far: "TEP CLIENT"
+	for pid in "$dp_pid" "$client_pid"; do
+		awk -v hz="$(getconf CLK_TCK)" '{sub(/.*\) /, ""); printf "%.2f ", ($12 + $13) / hz}' "/proc/$pid/stat"
+	done
 }
+# "GBIT/S GBIT TEP CLIENT": iperf3's rate and sum at the receiver, seconds of CPU of both ends
 tcp() { # ADDRESS [-R]
-	in_server iperf3 -s -1 -D >/dev/null 2>&1 3>&- 4<&-
+	in_server iperf3 -s -1 -D >/dev/null 2>&1 3>&- 4<&- 5>&-
 	wait_for 3 in_server sh -c 'grep -q ":1451 " /proc/net/tcp6 /proc/net/tcp'
-	in_a iperf3 -J -c "$1" -t "$seconds" ${2:+"$2"} 2>/dev/null | gbits
+	before=$(cpu)
+	got=$(in_a iperf3 -J -c "$1" -t "$seconds" ${2:+"$2"} 2>/dev/null | awk -F'[:,]' '/"sum_received"/ {on = 1}
+		on && /"bytes"/ {bytes = $2} on && /bits_per_second/ {printf "%.3f %.3f", $2 / 1e9, bytes * 8 / 1e9; exit}')
+	echo "${got:-0 0} $before $(cpu)" | awk '{print $1, $2, $5 - $3, $6 - $4}'
 }
-# packets WHERE-SENT WHERE-COUNTED COMMAND...: thousands a second that arrive
+# packets WHERE-SENT WHERE-COUNTED COMMAND...: thousands a second that arrive, millions, CPU as above
 packets() {
 	from=$1 at=$2
 	shift 2
 	count=/sys/class/net/eth0/statistics/rx_packets
-	before=$(ip netns exec "$at" cat $count)
+	before=$(ip netns exec "$at" cat $count) was=$(cpu)
 	took=$(ip netns exec "$from" "$udpload" "$@" | awk '{print $2}')
-	after=$(ip netns exec "$at" cat $count)
-	awk -v n=$((after - before)) -v us="$took" 'BEGIN {printf "%.0f", n * 1000 / us}'
+	echo "$(ip netns exec "$at" cat $count) $before $took $was $(cpu)" |
+		awk '{print ($1 - $2) * 1000 / $3, ($1 - $2) / 1e6, $6 - $4, $7 - $5}'
 }
-row() { # NAME ROUTING TUN
-	awk -v name="$1" -v r="$2" -v t="$3" 'BEGIN {printf "%-34s %10s %10s %8.2f\n", name, r, t, (r > 0 ? t / r : 0)}'
+row() { # NAME ROUTING TUN: each as above
+	echo "$2 $3" | awk -v name="$1" '{printf "%-32s %9.2f %9.2f %6.2f %10.3f %10.3f\n",
+		name, $1, $5, ($1 > 0 ? $5 / $1 : 0), ($6 > 0 ? $7 / $6 : 0), ($6 > 0 ? $8 / $6 : 0)}'
 }
 offloads() { # on|off
 	for ns in "$NS_A" "$NS_SERVER"; do
@@ -87,7 +106,7 @@ merging() { # on|off: GRO at the TEP, with the delay a real network card's inter
 	done
 }
 
-printf '%-34s %10s %10s %8s\n' "" routing tun ratio
+printf '%-32s %9s %9s %6s %10s %10s\n' "" routing tun ratio "TEP CPU" "client CPU"
 row "TCP up, offloads on, Gbit/s" "$(tcp "$SERVER4")" "$(tcp 203.0.113.83)"
 row "TCP down, offloads on, Gbit/s" "$(tcp "$SERVER4" -R)" "$(tcp 203.0.113.83 -R)"
 if command -v ethtool >/dev/null; then
@@ -100,9 +119,10 @@ if command -v ethtool >/dev/null; then
 	merging off
 	offloads on
 fi
-up=$(packets "$NS_A" "$NS_SERVER" tunnel $A4 $FAR4 64 "$seconds" "$CLIENT_A6" "$TEP6")
-row "UDP 64 octets up, kpackets/s" "$(packets "$NS_A" "$NS_SERVER" plain $ROUTED4 $FAR4 64 "$seconds")" "$up"
-down=$(packets "$NS_SERVER" "$NS_A" plain "$SERVER4" 198.51.100.11 64 "$seconds")
-row "UDP 64 octets down, kpackets/s" "$(packets "$NS_SERVER" "$NS_A" plain "$SERVER4" 198.51.100.201 64 "$seconds")" "$down"
+row "UDP 64 octets up, kpackets/s" "$(packets "$NS_A" "$NS_SERVER" plain $ROUTED4 $FAR4 64 "$seconds")" \
+	"$(packets "$NS_A" "$NS_SERVER" tunnel $A4 $FAR4 64 "$seconds" "$CLIENT_A6" "$TEP6")"
+row "UDP 64 octets down, kpackets/s" "$(packets "$NS_SERVER" "$NS_A" plain "$SERVER4" 198.51.100.201 64 "$seconds")" \
+	"$(packets "$NS_SERVER" "$NS_A" plain "$SERVER4" 198.51.100.11 64 "$seconds")"
+echo "CPU: seconds per Gbit, and per million packets, of the plugin's process and the client's (UDP: there is no client)"
 dp stats | awk '$1 ~ /^drop/ && $2 > 0 {printf "%s %s  ", $1, $2} END {print ""}'
 dp many 1000000 10.0.0.0 1 | sed 's/^= ok/a million bindings applied:/'
