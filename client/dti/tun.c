@@ -185,32 +185,27 @@ static bool error_allowed(struct tun *t)
 
 /* RFC 2473 8.1, 8.3: unreachable, hop limit and parameter problem become ICMPv4 3/1 to the inner
  * source. */
-static void tell_host(struct tun *t, const uint8_t *quoted, size_t n)
+static void tell_host(struct tun *t, const struct cw_ipip_packet *about)
 {
 	struct virtio_net_hdr head = {0};
-	uint8_t icmp[CW_IPIP_ICMP_MAX];
+	uint8_t icmp[CW_IPIP_ERROR_MAX];
 	struct iovec iov[2] = {{&head, sizeof head}, {icmp, 0}};
-	int len;
 
-	if (!t->conf.has_tep4 || !error_allowed(t))
+	if (!t->conf.has_tep4 || !cw_ipip_may_complain(about) || !error_allowed(t))
 		return;
-	len = cw_ipip_unreachable(quoted, n, 1, 0, t->conf.tep4, icmp);
-	if (len < 0)
-		return;
-	iov[1].iov_len = (size_t) len;
+	iov[1].iov_len = cw_ipip_error(about, 1, 0, t->conf.tep4, icmp);
 	(void) !writev(t->tun, iov, 2);
 }
 
 static void one_error(struct tun *t, const struct sock_extended_err *ee,
-	const struct sockaddr_in6 *offender, const uint8_t *quoted, size_t n)
+	const struct sockaddr_in6 *offender, uint8_t *quoted, size_t n)
 {
+	struct cw_ipip_packet ip;
 	struct cw_addr6 by;
 
 	/* The kernel matched both outer addresses; the quote must be of our lease as well, or it is
 	 * forged (guide dataplane.md 1). */
-	if (n < 20 || quoted[0] >> 4 != 4 ||
-		((uint32_t) quoted[12] << 24 | (uint32_t) quoted[13] << 16 |
-			(uint32_t) quoted[14] << 8 | quoted[15]) != t->conf.ipv4.v)
+	if (!cw_ipip_parse_quoted(quoted, n, &ip) || ip.src.v != t->conf.ipv4.v)
 		return;
 	count(t, ICMP_ERRORS, 1);
 	if (ee->ee_errno == EMSGSIZE) {
@@ -225,7 +220,7 @@ static void one_error(struct tun *t, const struct sock_extended_err *ee,
 		t->unbound_at = now_ms() + UNBOUND_MS;
 		t->conf.event(t->conf.arg, CW_DTI_EV_UNBOUND, 0);
 	}
-	tell_host(t, quoted, n);
+	tell_host(t, &ip);
 }
 
 /* true: there was one. */
@@ -272,16 +267,17 @@ static void read_errors(struct tun *t)
 
 /* ---- up: host to TEP ---- */
 
-static bool allowed(const struct tun *t, const uint8_t *p, const struct cw_ipip_v4 *h, bool up)
+static bool allowed(const struct tun *t, const struct cw_ipip_packet *ip, enum cw_ipip_side side)
 {
-	struct cw_addr4 ours = up ? h->src : h->dst;
+	struct cw_addr4 ours = side == CW_IPIP_UP ? ip->src : ip->dst;
 	uint16_t port;
 
 	if (ours.v != t->conf.ipv4.v)
 		return false;
 	if (cw_portset_is_whole(t->conf.ports))
 		return true;
-	return cw_ipip_port(p, h, up, &port) && cw_portset_has(t->conf.ports, port);
+	return cw_ipip_port_of(ip, side, &port) == CW_IPIP_PORT_IS &&
+	       cw_portset_has(t->conf.ports, port);
 }
 
 static void set_class(union class_cmsg *c, int traffic_class)
@@ -298,23 +294,23 @@ static int read_up(struct tun *t, int i)
 	uint8_t *p = t->packets[i];
 	struct iovec iov[2] = {{&t->head[i], sizeof t->head[i]}, {p, PACKET_MAX}};
 	ssize_t n = readv(t->tun, iov, 2);
-	struct cw_ipip_v4 h;
+	struct cw_ipip_packet ip;
 
 	if (n < 0)
 		return -1;
 	n -= (ssize_t) sizeof t->head[i];
-	if (n <= 0 || cw_ipip_v4_parse(p, (size_t) n, &h) < 0) {
+	if (n <= 0 || !cw_ipip_parse(p, (size_t) n, &ip)) {
 		count(t, DROP_MALFORMED, 1);
 		return 0;
 	}
-	if (!allowed(t, p, &h, true)) {
+	if (!allowed(t, &ip, CW_IPIP_UP)) {
 		count(t, DROP_SOURCE, 1);
 		return 0;
 	}
-	t->iov[i][0] = (struct iovec){p, h.total};
+	t->iov[i][0] = (struct iovec){p, ip.total};
 	/* RFC 7596 6.2 by way of RFC 2983: the class is copied, ECN with it (RFC 6040 4.1). The
 	 * flow label stays 0 (RFC 2473 6.5), the TTL was the kernel's business. */
-	set_class(&t->control[i], h.tos);
+	set_class(&t->control[i], ip.tos);
 	t->msgs[i].msg_hdr = (struct msghdr){.msg_iov = t->iov[i],
 		.msg_iovlen = 1,
 		.msg_control = &t->control[i],
@@ -393,7 +389,7 @@ static void describe(struct virtio_net_hdr *head, const struct cw_ipip_offload *
 		head->csum_start = o->csum_start;
 		head->csum_offset = o->csum_offset;
 	}
-	if (o->merged_tcp) {
+	if (o->segment) {
 		head->gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
 		head->hdr_len = o->header;
 		head->gso_size = o->segment;
@@ -402,26 +398,21 @@ static void describe(struct virtio_net_hdr *head, const struct cw_ipip_offload *
 
 /* Checks one packet that came from the tunnel: UP_PACKETS (no counter of a drop) if it may pass. */
 static enum counter check_down(
-	struct tun *t, int i, struct cw_ipip_v4 *h, struct cw_ipip_offload *o)
+	struct tun *t, int i, struct cw_ipip_packet *ip, struct cw_ipip_offload *o)
 {
 	struct msghdr *m = &t->msgs[i].msg_hdr;
-	uint8_t *p = t->packets[i];
 	struct cw_addr6 by;
-	int tos;
 
 	memcpy(by.b, &t->from[i].sin6_addr, sizeof by.b);
 	if (!cw_addr6_eq(&by, &t->conf.tep))
 		return DROP_OUTER;
-	if (m->msg_flags & MSG_TRUNC || cw_ipip_v4_parse(p, t->msgs[i].msg_len, h) < 0)
+	if (m->msg_flags & MSG_TRUNC || !cw_ipip_parse(t->packets[i], t->msgs[i].msg_len, ip))
 		return DROP_MALFORMED;
-	if (!allowed(t, p, h, false))
+	if (!allowed(t, ip, CW_IPIP_DOWN))
 		return DROP_DESTINATION;
-	tos = cw_ipip_ecn_decap((uint8_t) class_of(m), h->tos);
-	if (tos < 0)
+	if (!cw_ipip_ecn_decap(ip, (uint8_t) class_of(m)))
 		return DROP_ECN;
-	if (tos != h->tos)
-		cw_ipip_set_tos(p, (uint8_t) tos);
-	if (cw_ipip_offload(p, h, atomic_load_explicit(&t->mtu, memory_order_relaxed), o) ==
+	if (cw_ipip_offload(ip, atomic_load_explicit(&t->mtu, memory_order_relaxed), o) ==
 		CW_IPIP_UNUSABLE)
 		return DROP_MERGED;
 	return UP_PACKETS;
@@ -431,23 +422,23 @@ static void deliver(struct tun *t, int i)
 {
 	struct cw_ipip_offload o;
 	struct virtio_net_hdr head;
-	struct cw_ipip_v4 h;
+	struct cw_ipip_packet ip;
 	struct iovec iov[2] = {{&head, sizeof head}, {t->packets[i], 0}};
-	enum counter drop = check_down(t, i, &h, &o);
+	enum counter drop = check_down(t, i, &ip, &o);
 
 	if (drop != UP_PACKETS) {
 		count(t, drop, 1);
 		return;
 	}
 	describe(&head, &o);
-	iov[1].iov_len = h.total;
+	iov[1].iov_len = ip.total;
 	if (writev(t->tun, iov, 2) < 0) {
 		count(t, errno == EINVAL ? DROP_MALFORMED : DROP_SEND, 1);
 		return;
 	}
 	count(t, DOWN_PACKETS, 1);
-	count(t, DOWN_BYTES, h.total);
-	if (o.needs_csum || o.merged_tcp)
+	count(t, DOWN_BYTES, ip.total);
+	if (o.needs_csum)
 		count(t, OFFLOADED, 1);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "dataplane/plugins/tun/decide.h"
+#include "schema/ipip/cut.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -41,13 +42,13 @@ static void set_up(void)
 	bind_it(21, (struct cw_dp_ports){4, 4, 1});
 }
 
-static bool add(void *arg, const struct cw_tun_piece *p)
+static bool add(void *arg, const struct cw_ipip_piece *p)
 {
 	*(size_t *) arg += p->payload_n;
 	return true;
 }
 
-static bool add_segment(void *arg, const struct cw_tun_segment *s)
+static bool add_segment(void *arg, const struct cw_ipip_segment *s)
 {
 	*(size_t *) arg += s->payload_n;
 	return true;
@@ -56,40 +57,40 @@ static bool add_segment(void *arg, const struct cw_tun_segment *s)
 static void judge(uint8_t *p, size_t n, bool is_up)
 {
 	struct cw_tun_owner o;
-	struct cw_tun_ip4 ip;
+	struct cw_ipip_packet ip;
 	enum cw_tun_verdict v;
-	uint8_t to[CW_TUN_ICMP6_MAX];
+	uint8_t to[CW_IPIP_ICMP6_MAX];
 	uint16_t start, offset;
 	size_t sum = 0;
 
-	if (!cw_tun_ip4_parse(p, n, &ip))
+	if (!cw_ipip_parse(p, n, &ip))
 		return;
 	if (ip.total > n || ip.payload + ip.payload_n != p + ip.total)
 		abort();
 	v = is_up ? cw_tun_decide_up(&rules, up, client, &ip, 1, &o)
 		  : cw_tun_decide_down(&rules, down, &ip, 1, &o);
-	if (v == CW_TUN_PASS && (!o.entry || o.entry->ipv4 != (is_up ? ip.src : ip.dst)))
+	if (v == CW_TUN_PASS && (!o.entry || o.entry->ipv4 != (is_up ? ip.src.v : ip.dst.v)))
 		abort();
-	if (cw_tun_checksum_unfinished(&ip, &start, &offset) &&
+	if (cw_ipip_checksum_unfinished(&ip, &start, &offset) &&
 		(size_t) start + offset + 2 > ip.total)
 		abort();
-	(void) cw_tun_may_complain(&ip);
-	if (cw_tun_icmp4_unreachable(&ip, 4, 1000, to) > CW_TUN_ICMP4_MAX)
+	(void) cw_ipip_may_complain(&ip);
+	if (cw_ipip_icmp4_unreachable(&ip, 4, 1000, to) > CW_IPIP_ICMP4_MAX)
 		abort();
-	if (cw_tun_icmp6_refused(client, tep, p, ip.total, to) > CW_TUN_ICMP6_MAX)
+	if (cw_ipip_icmp6_refused(client, tep, p, ip.total, to) > CW_IPIP_ICMP6_MAX)
 		abort();
-	if (!cw_tun_fragment(&ip, 68 + ip.id % 1400, add, &sum) || sum != ip.payload_n)
+	if (!cw_ipip_fragment(&ip, 68 + ip.id % 1400, add, &sum) || sum != ip.payload_n)
 		abort();
 	sum = 0;
-	if (cw_tun_segment_tcp(&ip, 1 + ip.id % 1400, add_segment, &sum) && sum > ip.payload_n)
+	if (cw_ipip_segment_tcp(&ip, 1 + ip.id % 1400, add_segment, &sum) && sum > ip.payload_n)
 		abort();
 	if (is_up)
-		(void) cw_tun_ecn_decap(&ip, (uint8_t) v);
+		(void) cw_ipip_ecn_decap(&ip, (uint8_t) v);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct cw_tun_ip4 ip;
+	struct cw_ipip_packet ip;
 	uint8_t *p, *inner;
 	size_t n;
 
@@ -111,12 +112,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		judge(p, n, false);
 		break;
 	case 2:
-		inner = cw_tun_ip6_inner(p, n, tep, &n);
+		inner = cw_ipip_ip6_inner(p, n, tep, &n);
 		if (inner)
 			judge(inner, n, true);
 		break;
 	case 3:
-		if (cw_tun_ip4_parse_quoted(p, n, &ip) && ip.total > n)
+		if (cw_ipip_parse_quoted(p, n, &ip) && ip.total > n)
 			abort();
 		break;
 	}

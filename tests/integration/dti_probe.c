@@ -157,7 +157,6 @@ static int send_one(char **argv)
 	const int class = (int) number(argv[4]);
 	uint8_t p[32];
 	struct cw_writer w = cw_writer_of(p, sizeof p);
-	uint16_t sum;
 	int fd = raw_socket(argv[2]);
 
 	memcpy(&to.sin6_addr, peer.b, sizeof peer.b);
@@ -174,9 +173,7 @@ static int send_one(char **argv)
 	cw_write_u16(&w, 12);
 	cw_write_u16(&w, 0);
 	cw_write_str(&w, "ping");
-	sum = cw_ipip_checksum(p, 20, 0);
-	p[10] = (uint8_t) (sum >> 8);
-	p[11] = (uint8_t) sum;
+	cw_ipip_finish_header(p, 20);
 	if (fd < 0 || setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &class, sizeof class) < 0 ||
 		sendto(fd, p, sizeof p, 0, (struct sockaddr *) &to, sizeof to) != sizeof p) {
 		perror("send");
@@ -204,7 +201,7 @@ static int receive_one(char **argv)
 	char text[CW_ENDPOINT_STRLEN];
 	char a[CW_ADDR4_STRLEN];
 	char b[CW_ADDR4_STRLEN];
-	struct cw_ipip_v4 h;
+	struct cw_ipip_packet h;
 	int class = -1;
 	int hops = -1;
 	ssize_t n;
@@ -222,11 +219,11 @@ static int receive_one(char **argv)
 		if (c->cmsg_type == IPV6_HOPLIMIT)
 			memcpy(&hops, CMSG_DATA(c), sizeof hops);
 	}
-	if (n < 0 || cw_ipip_v4_parse(p, (size_t) n, &h) < 0) {
+	if (n < 0 || !cw_ipip_parse(p, (size_t) n, &h)) {
 		(void) printf("not IPv4\n");
 		return 1;
 	}
-	(void) printf("outer %s class %#x hops %d inner %s -> %s tos %#x length %u\n",
+	(void) printf("outer %s class %#x hops %d inner %s -> %s tos %#x length %zu\n",
 		cw_sockaddr_str((struct sockaddr *) &from, text), class, hops,
 		cw_addr4_str(h.src, a), cw_addr4_str(h.dst, b), h.tos, h.total);
 	return 0;

@@ -79,9 +79,10 @@ static bool same(const struct fragment *a, const struct fragment *b)
 	       memcmp(a->outer, b->outer, 16) == 0;
 }
 
-static struct fragment fragment_key(const uint8_t *outer, const struct cw_tun_ip4 *ip)
+static struct fragment fragment_key(const uint8_t *outer, const struct cw_ipip_packet *ip)
 {
-	struct fragment key = {.src = ip->src, .dst = ip->dst, .id = ip->id, .proto = ip->proto};
+	struct fragment key = {
+		.src = ip->src.v, .dst = ip->dst.v, .id = ip->id, .proto = ip->proto};
 
 	if (outer)
 		memcpy(key.outer, outer, 16);
@@ -89,7 +90,7 @@ static struct fragment fragment_key(const uint8_t *outer, const struct cw_tun_ip
 }
 
 static void fragment_remember(struct cw_tun_fragments *f, const uint8_t *outer,
-	const struct cw_tun_ip4 *ip, uint16_t port, int64_t now)
+	const struct cw_ipip_packet *ip, uint16_t port, int64_t now)
 {
 	struct fragment key = fragment_key(outer, ip), *set = fragment_set(f, &key), *at = set;
 
@@ -107,7 +108,7 @@ static void fragment_remember(struct cw_tun_fragments *f, const uint8_t *outer,
 }
 
 static bool fragment_recall(struct cw_tun_fragments *f, const uint8_t *outer,
-	const struct cw_tun_ip4 *ip, int64_t now, uint16_t *ret_port)
+	const struct cw_ipip_packet *ip, int64_t now, uint16_t *ret_port)
 {
 	struct fragment key = fragment_key(outer, ip), *set = fragment_set(f, &key);
 
@@ -123,7 +124,7 @@ static bool fragment_recall(struct cw_tun_fragments *f, const uint8_t *outer,
 
 /* A first fragment that no longer passes must not open the way for its tail. */
 static void fragment_forget(
-	struct cw_tun_fragments *f, const uint8_t *outer, const struct cw_tun_ip4 *ip)
+	struct cw_tun_fragments *f, const uint8_t *outer, const struct cw_ipip_packet *ip)
 {
 	struct fragment key = fragment_key(outer, ip), *set = fragment_set(f, &key);
 
@@ -135,23 +136,23 @@ static void fragment_forget(
 
 /* The binding of the client's end on a shared address. */
 static enum cw_tun_verdict find_shared(const struct cw_tun_rules *rules,
-	struct cw_tun_fragments *frags, enum cw_tun_side side, const uint8_t *outer,
-	const struct cw_tun_ip4 *ip, int64_t now, uint16_t *ret_port, struct cw_tun_owner *ret)
+	struct cw_tun_fragments *frags, enum cw_ipip_side side, const uint8_t *outer,
+	const struct cw_ipip_packet *ip, int64_t now, uint16_t *ret_port, struct cw_tun_owner *ret)
 {
-	uint32_t addr = side == CW_TUN_UP ? ip->src : ip->dst;
+	uint32_t addr = side == CW_IPIP_UP ? ip->src.v : ip->dst.v;
 
-	switch (cw_tun_port_of(ip, side, ret_port)) {
-	case CW_TUN_PORT_IS:
+	switch (cw_ipip_port_of(ip, side, ret_port)) {
+	case CW_IPIP_PORT_IS:
 		break;
-	case CW_TUN_PORT_OF_FIRST:
+	case CW_IPIP_PORT_OF_FIRST:
 		if (!fragment_recall(frags, outer, ip, now, ret_port))
 			return CW_TUN_FRAGMENT;
 		break;
-	case CW_TUN_PORT_NO_PROTOCOL:
+	case CW_IPIP_PORT_NO_PROTOCOL:
 		return CW_TUN_PROTOCOL;
-	case CW_TUN_PORT_BAD_ICMP:
+	case CW_IPIP_PORT_BAD_ICMP:
 		return CW_TUN_ICMP;
-	case CW_TUN_PORT_SHORT:
+	case CW_IPIP_PORT_SHORT:
 		return CW_TUN_PORT;
 	}
 	return cw_dptab_find_port(rules->table, addr, *ret_port, &ret->entry, &ret->dyn)
@@ -161,10 +162,10 @@ static enum cw_tun_verdict find_shared(const struct cw_tun_rules *rules,
 
 /* The checks of both directions. */
 static enum cw_tun_verdict decide(const struct cw_tun_rules *rules, struct cw_tun_fragments *frags,
-	enum cw_tun_side side, const uint8_t *outer, const struct cw_tun_ip4 *ip, int64_t now,
+	enum cw_ipip_side side, const uint8_t *outer, const struct cw_ipip_packet *ip, int64_t now,
 	struct cw_tun_owner *ret)
 {
-	uint32_t addr = side == CW_TUN_UP ? ip->src : ip->dst;
+	uint32_t addr = side == CW_IPIP_UP ? ip->src.v : ip->dst.v;
 	bool first = ip->more && !ip->frag_at, shared = false;
 	enum cw_tun_verdict v = CW_TUN_PASS;
 	uint16_t port = 0;
@@ -174,7 +175,7 @@ static enum cw_tun_verdict decide(const struct cw_tun_rules *rules, struct cw_tu
 	case CW_DPTAB_NONE:
 		return CW_TUN_NO_BINDING;
 	case CW_DPTAB_WHOLE:
-		if (cw_tun_icmp_forged(ip, side))
+		if (cw_ipip_icmp_forged(ip, side))
 			v = CW_TUN_ICMP;
 		break;
 	case CW_DPTAB_PORTS:
@@ -202,25 +203,25 @@ static enum cw_tun_verdict decide(const struct cw_tun_rules *rules, struct cw_tu
 }
 
 enum cw_tun_verdict cw_tun_decide_up(const struct cw_tun_rules *rules,
-	struct cw_tun_fragments *frags, const uint8_t outer[16], const struct cw_tun_ip4 *ip,
+	struct cw_tun_fragments *frags, const uint8_t outer[16], const struct cw_ipip_packet *ip,
 	int64_t now_boot_ms, struct cw_tun_owner *ret)
 {
-	enum cw_tun_verdict v = decide(rules, frags, CW_TUN_UP, outer, ip, now_boot_ms, ret);
+	enum cw_tun_verdict v = decide(rules, frags, CW_IPIP_UP, outer, ip, now_boot_ms, ret);
 	const struct cw_dptab_entry *other;
 	struct cw_dptab_dyn *dyn;
-	uint32_t to = ip->dst >> 24;
+	uint32_t to = ip->dst.v >> 24;
 
 	if (v != CW_TUN_PASS)
 		return v;
 	if (to == 0 || to == 127 || to >= 224)
 		return CW_TUN_MARTIAN;
-	ret->hairpin = cw_dptab_find(rules->table, ip->dst, &other, &dyn) != CW_DPTAB_NONE;
+	ret->hairpin = cw_dptab_find(rules->table, ip->dst.v, &other, &dyn) != CW_DPTAB_NONE;
 	return ret->hairpin && !rules->hairpin ? CW_TUN_HAIRPIN : CW_TUN_PASS;
 }
 
 enum cw_tun_verdict cw_tun_decide_down(const struct cw_tun_rules *rules,
-	struct cw_tun_fragments *frags, const struct cw_tun_ip4 *ip, int64_t now_boot_ms,
+	struct cw_tun_fragments *frags, const struct cw_ipip_packet *ip, int64_t now_boot_ms,
 	struct cw_tun_owner *ret)
 {
-	return decide(rules, frags, CW_TUN_DOWN, NULL, ip, now_boot_ms, ret);
+	return decide(rules, frags, CW_IPIP_DOWN, NULL, ip, now_boot_ms, ret);
 }

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "dataplane/plugins/common/table.h"
-#include "dataplane/plugins/tun/packet.h"
+#include "schema/ipip/ipip.h"
 
 /* PASS, or the reason of a drop; each has a counter "drop.NAME" (cw_tun_verdict_name). */
 enum cw_tun_verdict {
@@ -48,9 +48,9 @@ struct cw_tun_owner {
 
 /* A packet out of the tunnel from `outer`. */
 enum cw_tun_verdict cw_tun_decide_up(const struct cw_tun_rules *rules,
-	struct cw_tun_fragments *frags, const uint8_t outer[16], const struct cw_tun_ip4 *ip,
+	struct cw_tun_fragments *frags, const uint8_t outer[16], const struct cw_ipip_packet *ip,
 	int64_t now_boot_ms, struct cw_tun_owner *ret);
 /* A packet on its way into the tunnel; ret->entry->ipv6 is where to. */
 enum cw_tun_verdict cw_tun_decide_down(const struct cw_tun_rules *rules,
-	struct cw_tun_fragments *frags, const struct cw_tun_ip4 *ip, int64_t now_boot_ms,
+	struct cw_tun_fragments *frags, const struct cw_ipip_packet *ip, int64_t now_boot_ms,
 	struct cw_tun_owner *ret);

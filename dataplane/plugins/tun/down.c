@@ -21,6 +21,7 @@
 /* clang-format on */
 
 #include "dataplane/plugins/tun/forward.h"
+#include "schema/ipip/cut.h"
 
 enum {
 	SLOT = 68 * 1024,
@@ -28,7 +29,6 @@ enum {
 	CONTROL = CMSG_SPACE(sizeof(int)),
 	ERRORS_PER_TURN = 64,
 	PATH_MTU_S = 600, /* RFC 8201 5.4 */
-	OUTER = 40,
 };
 
 struct cw_tun_down {
@@ -51,7 +51,7 @@ struct cw_tun_down {
 /* What the judgement left of a packet. */
 struct packet {
 	enum cw_tun_verdict verdict;
-	struct cw_tun_ip4 ip;
+	struct cw_ipip_packet ip;
 	uint8_t client[16];
 	size_t mtu;      /* of this client's tunnel */
 	size_t gso_size; /* 0: not merged */
@@ -169,7 +169,7 @@ struct cut {
 	const struct packet *pk;
 };
 
-static bool queue_piece(void *arg, const struct cw_tun_piece *piece)
+static bool queue_piece(void *arg, const struct cw_ipip_piece *piece)
 {
 	const struct cut *c = arg;
 
@@ -178,7 +178,7 @@ static bool queue_piece(void *arg, const struct cw_tun_piece *piece)
 	return true;
 }
 
-static bool queue_segment(void *arg, const struct cw_tun_segment *s)
+static bool queue_segment(void *arg, const struct cw_ipip_segment *s)
 {
 	const struct cut *c = arg;
 
@@ -188,20 +188,20 @@ static bool queue_segment(void *arg, const struct cw_tun_segment *s)
 
 /* An ICMPv4 type 3 to the sender of a packet; the kernel chooses the source by the route (RFC
  * 2473 8.3). */
-static void complain(struct cw_tun_down *d, const struct cw_tun_ip4 *about, uint8_t code,
+static void complain(struct cw_tun_down *d, const struct cw_ipip_packet *about, uint8_t code,
 	size_t mtu, int64_t now)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr = {htonl(about->src)}};
-	uint8_t body[CW_TUN_ICMP4_MAX];
+	struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr = {htonl(about->src.v)}};
+	uint8_t body[CW_IPIP_ICMP4_MAX];
 	size_t n;
 
-	if (!cw_tun_may_complain(about))
+	if (!cw_ipip_may_complain(about))
 		return;
 	if (!cw_tun_limit_ok(&d->limit, now)) {
 		CW_TUN_COUNT(d->t->down_counts.icmp_limited, 1);
 		return;
 	}
-	n = cw_tun_icmp4_unreachable(about, code, code == 4 ? (uint16_t) mtu : 0, body);
+	n = cw_ipip_icmp4_unreachable(about, code, code == 4 ? (uint16_t) mtu : 0, body);
 	if (sendto(d->t->sockets.icmp4, body, n, MSG_DONTWAIT, (struct sockaddr *) &to, sizeof to) >
 		0)
 		CW_TUN_COUNT(d->t->down_counts.icmp_sent, 1);
@@ -222,42 +222,6 @@ static size_t mtu_for(const struct cw_tun *t, const struct cw_tun_owner *o, int6
 	return mtu;
 }
 
-/* How long the pieces are that go into the tunnel, and how many. */
-static size_t piece_length(const struct packet *pk)
-{
-	size_t headers =
-		pk->ip.ihl + (pk->ip.payload_n >= 20 ? (size_t) (pk->ip.payload[12] >> 4) * 4 : 0);
-
-	if (pk->gso_size && headers + pk->gso_size < pk->ip.total)
-		return headers + pk->gso_size;
-	return pk->ip.total;
-}
-
-static uint64_t pieces(const struct packet *pk)
-{
-	size_t headers =
-		pk->ip.ihl + (pk->ip.payload_n >= 20 ? (size_t) (pk->ip.payload[12] >> 4) * 4 : 0);
-
-	if (!pk->gso_size || pk->ip.total <= headers)
-		return 1;
-	return (pk->ip.total - headers + pk->gso_size - 1) / pk->gso_size;
-}
-
-/* The kernel leaves checksums to us once TUN offloads are on. */
-static void finish_checksum(const struct virtio_net_hdr *h, uint8_t *p, size_t n)
-{
-	uint16_t sum;
-	size_t at = (size_t) h->csum_start + h->csum_offset;
-
-	if (h->csum_start >= n || at + 2 > n)
-		return;
-	sum = (uint16_t) ~cw_tun_fold(cw_tun_sum(p + h->csum_start, n - h->csum_start, 0));
-	if (sum == 0)
-		sum = 0xffff; /* RFC 768 */
-	p[at] = (uint8_t) (sum >> 8);
-	p[at + 1] = (uint8_t) sum;
-}
-
 /* Holds the table. */
 static void judge(struct cw_tun_down *d, uint8_t *p, size_t n, int64_t now, struct packet *pk)
 {
@@ -269,7 +233,7 @@ static void judge(struct cw_tun_down *d, uint8_t *p, size_t n, int64_t now, stru
 	if (n < sizeof vnet)
 		return;
 	memcpy(&vnet, p, sizeof vnet);
-	if (!cw_tun_ip4_parse(p + sizeof vnet, n - sizeof vnet, &pk->ip))
+	if (!cw_ipip_parse(p + sizeof vnet, n - sizeof vnet, &pk->ip))
 		return;
 	pk->gso_size = vnet.gso_type ? vnet.gso_size : 0;
 	pk->verdict = cw_tun_decide_down(&t->rules, d->frags, &pk->ip, now, &owner);
@@ -280,16 +244,19 @@ static void judge(struct cw_tun_down *d, uint8_t *p, size_t n, int64_t now, stru
 	}
 	memcpy(pk->client, owner.entry->ipv6, 16);
 	pk->mtu = mtu_for(t, &owner, now);
-	if (piece_length(pk) > pk->mtu && t->fragment != CW_TUN_FRAG_OUTER_IGNORE_DF && pk->ip.df) {
+	if (cw_ipip_segment_length(&pk->ip, pk->gso_size) > pk->mtu &&
+		t->fragment != CW_TUN_FRAG_OUTER_IGNORE_DF && pk->ip.df) {
 		pk->verdict = CW_TUN_TOO_BIG;
 		(void) __atomic_fetch_add(&owner.dyn->counters.drops, 1, __ATOMIC_RELAXED);
 		return;
 	}
 	if (!pk->gso_size && (vnet.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
-		finish_checksum(&vnet, pk->ip.start, pk->ip.total);
-	CW_TUN_COUNT(owner.dyn->counters.down_packets, pieces(pk));
+		cw_ipip_finish_checksum(
+			pk->ip.start, pk->ip.total, vnet.csum_start, vnet.csum_offset);
+	CW_TUN_COUNT(
+		owner.dyn->counters.down_packets, cw_ipip_segment_count(&pk->ip, pk->gso_size));
 	CW_TUN_COUNT(owner.dyn->counters.down_bytes, pk->ip.total);
-	CW_TUN_COUNT(t->down_counts.packets, pieces(pk));
+	CW_TUN_COUNT(t->down_counts.packets, cw_ipip_segment_count(&pk->ip, pk->gso_size));
 	CW_TUN_COUNT(t->down_counts.bytes, pk->ip.total);
 }
 
@@ -318,10 +285,11 @@ static void send_on(struct cw_tun_down *d, struct packet *pk, int64_t now)
 		CW_TUN_COUNT(t->down_counts.verdicts[pk->verdict], 1);
 		return;
 	}
-	whole = piece_length(pk) <= pk->mtu || t->fragment != CW_TUN_FRAG_INNER;
+	whole = cw_ipip_segment_length(&pk->ip, pk->gso_size) <= pk->mtu ||
+		t->fragment != CW_TUN_FRAG_INNER;
 	if (pk->gso_size && whole) {
 		CW_TUN_COUNT(t->down_counts.merged, 1);
-		if (!cw_tun_segment_tcp(&pk->ip, pk->gso_size, queue_segment, &cut))
+		if (!cw_ipip_segment_tcp(&pk->ip, pk->gso_size, queue_segment, &cut))
 			CW_TUN_COUNT(t->down_counts.verdicts[CW_TUN_MERGED], 1);
 	} else if (whole) {
 		queue(d, pk, pk->ip.start, pk->ip.ihl,
@@ -330,7 +298,7 @@ static void send_on(struct cw_tun_down *d, struct packet *pk, int64_t now)
 		CW_TUN_COUNT(t->down_counts.verdicts[CW_TUN_MERGED], 1);
 	} else {
 		CW_TUN_COUNT(t->down_counts.fragmented, 1);
-		(void) cw_tun_fragment(&pk->ip, pk->mtu, queue_piece, &cut);
+		(void) cw_ipip_fragment(&pk->ip, pk->mtu, queue_piece, &cut);
 	}
 }
 
@@ -365,8 +333,8 @@ static void turn(struct cw_tun_down *d)
 /* --- errors from inside the tunnel (RFC 2473 8) --- */
 
 /* The quoted inner packet went to a client of ours, at that address, whose binding lives. */
-static bool is_ours(struct cw_tun_down *d, const struct cw_tun_ip4 *ip, const uint8_t client[16],
-	uint32_t path_mtu, int64_t now)
+static bool is_ours(struct cw_tun_down *d, const struct cw_ipip_packet *ip,
+	const uint8_t client[16], uint32_t path_mtu, int64_t now)
 {
 	struct cw_tun *t = d->t;
 	struct cw_tun_owner owner;
@@ -387,16 +355,16 @@ static bool is_ours(struct cw_tun_down *d, const struct cw_tun_ip4 *ip, const ui
 static void on_error(struct cw_tun_down *d, const struct sock_extended_err *e,
 	const struct sockaddr_in6 *to, uint8_t *p, size_t n, int64_t now)
 {
-	struct cw_tun_ip4 ip;
+	struct cw_ipip_packet ip;
 	uint32_t mtu = 0;
 
 	if (e->ee_origin != SO_EE_ORIGIN_ICMP6)
 		return;
 	CW_TUN_COUNT(d->t->down_counts.errors, 1);
-	if (!cw_tun_ip4_parse_quoted(p, n, &ip))
+	if (!cw_ipip_parse_quoted(p, n, &ip))
 		return;
 	if (e->ee_type == ICMP6_PACKET_TOO_BIG) /* RFC 8200 5: no path below 1280 */
-		mtu = (e->ee_info < 1280 ? 1280 : e->ee_info) - OUTER;
+		mtu = (e->ee_info < 1280 ? 1280 : e->ee_info) - CW_IPIP_OVERHEAD;
 	if (mtu >= d->t->mtu && mtu)
 		return; /* nothing new: the packet was not larger than that */
 	if (!is_ours(d, &ip, to->sin6_addr.s6_addr, mtu, now))

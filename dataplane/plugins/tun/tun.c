@@ -7,9 +7,9 @@
  *network client <== IPv6 network == raw socket <- down.c: judge, wrap <- TUN <- kernel <- IPv4
  *network
  *
- * Reading order: packet.h (octets), decide.c (whose packet is it), up.c, down.c (the two threads),
- *this file (the plugin's operations, in the host's thread). The device lives as long as the
- *instance: when its host ends, the tunnel ends. */
+ * Reading order: schema/ipip (octets), decide.c (whose packet is it), up.c, down.c (the two
+ *threads), this file (the plugin's operations, in the host's thread). The device lives as long as
+ *the instance: when its host ends, the tunnel ends. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
@@ -32,7 +32,6 @@ enum {
 	ROUTES_MAX = 64,
 	OWN_MAX = 64,
 	PROBE_MS = 300,
-	OUTER = 40,
 	MTU_DEFAULT = 1460
 };
 
@@ -122,10 +121,11 @@ static bool parse_mtu(struct tun *self, const struct cw_dp_open *open, char *why
 	if (strcmp(cw_dpopt_get(open, "mtu"), "auto") == 0) {
 		unsigned path = cw_tun_mtu_of(open->ipv6);
 
-		self->t.mtu = path >= 1280 && path <= 65535 ? path - OUTER : MTU_DEFAULT;
+		self->t.mtu = path >= 1280 && path <= 65535 ? path - CW_IPIP_OVERHEAD : MTU_DEFAULT;
 		return true;
 	}
-	if (!cw_dpopt_u64(open, "mtu", 1280 - OUTER, 65535 - OUTER, &v, why, why_n))
+	if (!cw_dpopt_u64(
+		    open, "mtu", 1280 - CW_IPIP_OVERHEAD, 65535 - CW_IPIP_OVERHEAD, &v, why, why_n))
 		return false;
 	self->t.mtu = (unsigned) v;
 	return true;

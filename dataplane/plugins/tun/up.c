@@ -111,8 +111,8 @@ static size_t network_at(struct msghdr *m)
 }
 
 /* What the TUN must know about a merged packet, from what the packet socket told. */
-static bool merged_header(
-	const struct virtio_net_hdr *told, const struct cw_tun_ip4 *ip, struct virtio_net_hdr *ret)
+static bool merged_header(const struct virtio_net_hdr *told, const struct cw_ipip_packet *ip,
+	struct virtio_net_hdr *ret)
 {
 	uint8_t type = told->gso_type & (uint8_t) ~VIRTIO_NET_HDR_GSO_ECN;
 
@@ -135,7 +135,7 @@ static bool merged_header(
 }
 
 /* How many packets a merged one was. */
-static uint64_t pieces(const struct virtio_net_hdr *vnet, const struct cw_tun_ip4 *ip)
+static uint64_t pieces(const struct virtio_net_hdr *vnet, const struct cw_ipip_packet *ip)
 {
 	size_t n = ip->total > vnet->hdr_len ? ip->total - vnet->hdr_len : 0;
 
@@ -154,16 +154,16 @@ static enum cw_tun_verdict judge(struct cw_tun_up *u, const uint8_t *outer, uint
 {
 	struct cw_tun *t = u->t;
 	struct cw_tun_owner owner;
-	struct cw_tun_ip4 ip;
+	struct cw_ipip_packet ip;
 	enum cw_tun_verdict v;
 
-	if (!cw_tun_ip4_parse(p, n, &ip))
+	if (!cw_ipip_parse(p, n, &ip))
 		return CW_TUN_MALFORMED;
 	out->p = p;
 	out->n = ip.total;
 	out->vnet = (struct virtio_net_hdr){0};
 	v = cw_tun_decide_up(&t->rules, u->frags, outer, &ip, now, &owner);
-	if (v == CW_TUN_PASS && !cw_tun_ecn_decap(&ip, tclass))
+	if (v == CW_TUN_PASS && !cw_ipip_ecn_decap(&ip, tclass))
 		v = CW_TUN_ECN;
 	if (v == CW_TUN_PASS && told && !merged_header(told, &ip, &out->vnet))
 		v = CW_TUN_MERGED;
@@ -172,7 +172,8 @@ static enum cw_tun_verdict judge(struct cw_tun_up *u, const uint8_t *outer, uint
 			(void) __atomic_fetch_add(&owner.dyn->counters.drops, 1, __ATOMIC_RELAXED);
 		return v;
 	}
-	if (!told && cw_tun_checksum_unfinished(&ip, &out->vnet.csum_start, &out->vnet.csum_offset))
+	if (!told &&
+		cw_ipip_checksum_unfinished(&ip, &out->vnet.csum_start, &out->vnet.csum_offset))
 		out->vnet.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
 	CW_TUN_COUNT(owner.dyn->counters.up_packets, pieces(&out->vnet, &ip));
 	CW_TUN_COUNT(owner.dyn->counters.up_bytes, ip.total);
@@ -187,17 +188,17 @@ static enum cw_tun_verdict judge(struct cw_tun_up *u, const uint8_t *outer, uint
 static void refuse(struct cw_tun_up *u, const struct passing *out, int64_t now)
 {
 	struct sockaddr_in6 to = {.sin6_family = AF_INET6};
-	uint8_t body[CW_TUN_ICMP6_MAX];
-	struct cw_tun_ip4 ip;
+	uint8_t body[CW_IPIP_ICMP6_MAX];
+	struct cw_ipip_packet ip;
 	size_t n;
 
-	if (!cw_tun_ip4_parse(out->p, out->n, &ip) || ip.frag_at)
+	if (!cw_ipip_parse(out->p, out->n, &ip) || ip.frag_at)
 		return;
 	if (!cw_tun_limit_ok(&u->limit, now)) {
 		CW_TUN_COUNT(u->t->up_counts.icmp_limited, 1);
 		return;
 	}
-	n = cw_tun_icmp6_refused(out->client, u->t->tep6, out->p, out->n, body);
+	n = cw_ipip_icmp6_refused(out->client, u->t->tep6, out->p, out->n, body);
 	memcpy(&to.sin6_addr, out->client, 16);
 	if (sendto(u->t->sockets.icmp6, body, n, MSG_DONTWAIT, (struct sockaddr *) &to, sizeof to) >
 		0)
@@ -275,7 +276,7 @@ static bool arrived(struct cw_tun_up *u, unsigned i, bool merged, struct arrival
 	ip6 = p + at;
 	ret->outer = ip6 + 8;
 	ret->tclass = (uint8_t) (ip6[0] << 4 | ip6[1] >> 4);
-	ret->p = cw_tun_ip6_inner(ip6, n - at, u->t->tep6, &ret->n);
+	ret->p = cw_ipip_ip6_inner(ip6, n - at, u->t->tep6, &ret->n);
 	if (!ret->p)
 		return false;
 	CW_TUN_COUNT(u->t->up_counts.merged, 1);
