@@ -528,10 +528,13 @@ int cw_store_start(struct cw_store *s, const struct cw_store_hooks *hooks)
 	return -r;
 }
 
-/* Work that frees addresses or keeps time must get through when clients have filled the queue. */
-static size_t queue_bound(const struct cw_store *s, enum cw_op_kind kind)
+/* Work that frees addresses or keeps time must get through when clients have filled the queue, and
+ * who holds a lease keeps it before others get new ones. */
+static size_t queue_bound(const struct cw_store *s, const struct cw_op *op)
 {
-	switch (kind) {
+	switch (op->kind) {
+	case CW_OP_ACQUIRE:
+		return s->queue_max + (op->u.acquire.held_only ? s->queue_max / 2 : 0);
 	case CW_OP_END:
 	case CW_OP_CONFIRM:
 	case CW_OP_EXPIRE:
@@ -547,7 +550,7 @@ void cw_store_submit(struct cw_store *s, struct cw_op *op)
 {
 	bool closed = false;
 
-	if (cw_queue_count(&s->queue) >= queue_bound(s, op->kind)) {
+	if (cw_queue_count(&s->queue) >= queue_bound(s, op)) {
 		finish(s, op, CW_E_BUSY);
 		return;
 	}

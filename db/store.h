@@ -320,7 +320,8 @@ struct cw_outbox_entry {
 		CW_OUTBOX_REFRESH, /* same binding, later expiry: no row, no confirmation */
 		CW_OUTBOX_REMOVE,  /* must be confirmed before the address can be used again */
 	} what;
-	bool replaces; /* APPLY of a move: the binding of the tenure before is there */
+	bool replaces;   /* APPLY of a move: the binding of the tenure before is there */
+	int64_t until_s; /* REFRESH: the expiry before this renewal, steady */
 	struct cw_lease lease;
 };
 

@@ -25,6 +25,8 @@ enum {
 	CW_TEP_SEEN = 4096,      /* > 2 * CW_TEP_BATCH: each key once per batch */
 	CW_SYNC_PAGE = 4096,
 	CW_REFRESH_MS = 50, /* renewals of so long go to the TEP together (ADR 5) */
+	CW_REFRESH_SHARE = CW_TEP_BATCH / 2, /* of a batch, for them before anything else */
+	CW_REFRESH_URGENT_S = 60, /* a binding that ends so soon goes before other renewals */
 };
 
 /* One thing a TEP must do. */
@@ -107,10 +109,11 @@ struct cw_engine_tep {
 	unsigned out; /* batches on their way */
 	unsigned down_tries;
 	uint64_t seq; /* grows with each live entry */
-	struct cw_workq queue, refresh;
-	struct cw_map
-		*overtaken;     /* key -> newest generation queued while renewals waited, or NULL */
-	struct cw_list retries; /* struct cw_retry */
+	size_t room;  /* of the batch being made, for what asks now */
+	struct cw_workq queue;
+	struct cw_workq urgent, refresh; /* renewals */
+	struct cw_map *overtaken; /* key -> what was queued last while renewals waited, or NULL */
+	struct cw_list retries;   /* struct cw_retry */
 	size_t n_retries;
 	struct cw_map
 		*never_sent; /* leases refused while it was down: their removal needs no TEP */
@@ -243,11 +246,12 @@ void cw_order_drop_retries(struct cw_engine_tep *t);
 bool cw_order_collect_retries(struct cw_engine_tep *t);
 /* w goes out: older applies of its key are not tried again. */
 void cw_order_supersede(struct cw_engine_tep *t, const struct cw_work *w);
-/* w was queued: renewals of its key that wait are over. */
+/* w was queued: older renewals of its key that wait are over. */
 void cw_order_overtake(struct cw_engine_tep *t, const struct cw_work *w);
-/* Puts the renewals that wait into the batch being made. */
+/* Puts the renewals that wait into the batch being made, the urgent ones first. */
 bool cw_order_collect_refreshes(struct cw_engine_tep *t);
-void cw_order_clear(struct cw_engine_tep *t); /* forgets what was overtaken */
+size_t cw_order_refreshes(const struct cw_engine_tep *t); /* how many wait */
+void cw_order_drop_refreshes(struct cw_engine_tep *t);
 
 /* sync.c */
 void cw_sync_start(struct cw_engine_tep *t);

@@ -113,12 +113,19 @@ bool cw_order_collect_retries(struct cw_engine_tep *t)
 /* ---- renewals that wait
  * -------------------------------------------------------------------------------- */
 
-/* A renewal waits a moment (ADR 5), and other work of its key passes it meanwhile. */
+/* A renewal waits a moment (ADR 5), and other work of its key passes it meanwhile: a newer
+ * generation, or a later renewal that is urgent. */
 struct overtaken {
 	uint64_t generation;
+	int64_t expires_s;
 };
 
-void cw_order_clear(struct cw_engine_tep *t)
+size_t cw_order_refreshes(const struct cw_engine_tep *t)
+{
+	return t->urgent.n + t->refresh.n;
+}
+
+static void clear_overtaken(struct cw_engine_tep *t)
 {
 	size_t iter = 0;
 	void *o;
@@ -130,12 +137,20 @@ void cw_order_clear(struct cw_engine_tep *t)
 	t->overtaken = cw_map_free(t->overtaken);
 }
 
+void cw_order_drop_refreshes(struct cw_engine_tep *t)
+{
+	cw_workq_done(&t->urgent);
+	cw_workq_done(&t->refresh);
+	clear_overtaken(t);
+	t->refresh_due = false;
+}
+
 void cw_order_overtake(struct cw_engine_tep *t, const struct cw_work *w)
 {
 	uint64_t key = cw_key_of(w->addr, w->ports.psid);
 	struct overtaken *o;
 
-	if (!t->refresh.n)
+	if (!cw_order_refreshes(t))
 		return;
 	if (!t->overtaken)
 		t->overtaken = cw_map_new();
@@ -147,10 +162,11 @@ void cw_order_overtake(struct cw_engine_tep *t, const struct cw_work *w)
 	}
 	if (o) {
 		o->generation = w->generation;
+		o->expires_s = w->expires_s;
 		return;
 	}
 	/* Without a note of it none of them may go any more: a comparison brings what they had. */
-	cw_workq_done(&t->refresh);
+	cw_order_drop_refreshes(t);
 	t->dirty = true;
 }
 
@@ -160,24 +176,33 @@ static bool is_overtaken(const struct cw_engine_tep *t, const struct cw_work *w)
 		t->overtaken ? cw_map_get_u64(t->overtaken, cw_key_of(w->addr, w->ports.psid))
 			     : NULL;
 
-	return o && o->generation > w->generation;
+	return o && (o->generation > w->generation ||
+			    (o->generation == w->generation && o->expires_s > w->expires_s));
 }
 
-bool cw_order_collect_refreshes(struct cw_engine_tep *t)
+static bool collect_from(struct cw_engine_tep *t, struct cw_workq *q)
 {
 	const struct cw_work *w;
 	bool any = false;
 
-	while ((w = cw_workq_front(&t->refresh)) != NULL) {
+	while ((w = cw_workq_front(q)) != NULL) {
 		bool over = is_overtaken(t, w);
 
 		if (!over && !cw_tep_add(t, w))
 			break;
-		cw_workq_drop(&t->refresh);
+		cw_workq_drop(q);
 		any |= !over;
 	}
-	t->refresh_due = t->refresh.n > 0;
+	return any;
+}
+
+bool cw_order_collect_refreshes(struct cw_engine_tep *t)
+{
+	bool any = collect_from(t, &t->urgent);
+
+	any |= collect_from(t, &t->refresh);
+	t->refresh_due = cw_order_refreshes(t) > 0;
 	if (!t->refresh_due)
-		cw_order_clear(t);
+		clear_overtaken(t);
 	return any;
 }

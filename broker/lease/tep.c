@@ -322,7 +322,7 @@ bool cw_tep_add(struct cw_engine_tep *t, const struct cw_work *w)
 	uint64_t key = cw_key_of(w->addr, w->ports.psid);
 	size_t slot = (size_t) (key * 0x9e3779b97f4a7c15u >> 52) % CW_TEP_SEEN;
 
-	if (t->apply.n + t->remove.n == CW_TEP_BATCH)
+	if (t->apply.n + t->remove.n >= t->room)
 		return false;
 	while (t->seen[slot].stamp == t->stamp) {
 		if (t->seen[slot].key == key)
@@ -347,10 +347,15 @@ static bool collect_queue(struct cw_engine_tep *t)
 	return any;
 }
 
-/* Live work and the comparison take turns; renewals fill what room is left. */
+/* Live work and the comparison take turns. Renewals have a share of each batch that neither can
+ * take, and fill what room is left: a TEP that cannot follow delays new leases, but it must not
+ * stop a lease that was renewed. Ends keep the other half. */
 static bool collect(struct cw_engine_tep *t)
 {
+	size_t renewals = t->refresh_due ? cw_order_refreshes(t) : 0;
 	bool any = false;
+
+	t->room = CW_TEP_BATCH - (renewals < CW_REFRESH_SHARE ? renewals : CW_REFRESH_SHARE);
 
 	if (++t->stamp == 0) {
 		memset(t->seen, 0, sizeof t->seen);
@@ -363,7 +368,8 @@ static bool collect(struct cw_engine_tep *t)
 		any = collect_queue(t);
 	if (!any && t->sync && !t->sync_turn)
 		any = cw_sync_collect(t);
-	if (t->refresh_due && !t->queue.n && t->state != CW_TEP_DOWN)
+	t->room = CW_TEP_BATCH;
+	if (t->refresh_due && t->state != CW_TEP_DOWN)
 		any |= cw_order_collect_refreshes(t);
 	for (size_t i = 0; t->n_retries && i < t->apply.n; i++)
 		cw_order_supersede(t, &t->apply.item[i]);
@@ -455,7 +461,13 @@ void cw_tep_submit(struct cw_engine_tep *t, const struct cw_outbox_entry *entry)
 		.confirm = what != CW_OUTBOX_REFRESH,
 		.there = again || entry->replaces,
 	};
-	struct cw_workq *q = what == CW_OUTBOX_REFRESH ? &t->refresh : &t->queue;
+	int64_t left_s = what == CW_OUTBOX_REFRESH
+				 ? entry->until_s - cw_engine_now(t->engine).steady_s
+				 : INT64_MAX;
+	bool urgent = left_s < CW_REFRESH_URGENT_S;
+	struct cw_workq *q = what != CW_OUTBOX_REFRESH ? &t->queue
+			     : urgent                  ? &t->urgent
+						       : &t->refresh;
 
 	t->seq++;
 	if (t->state == CW_TEP_DOWN) {
@@ -463,7 +475,7 @@ void cw_tep_submit(struct cw_engine_tep *t, const struct cw_outbox_entry *entry)
 		return;
 	}
 	cw_sync_touch(t, cw_key_of(w.addr, w.ports.psid));
-	if (what != CW_OUTBOX_REFRESH)
+	if (q != &t->refresh)
 		cw_order_overtake(t, &w);
 	if (q->n >= CW_TEP_QUEUE_MAX || cw_workq_push(q, &w) < 0) {
 		/* Clients that wait are told; everything else is in the store. */
@@ -471,7 +483,9 @@ void cw_tep_submit(struct cw_engine_tep *t, const struct cw_outbox_entry *entry)
 		refuse(t, &w, 1, false);
 		return;
 	}
-	if (what == CW_OUTBOX_REFRESH && !t->refresh_armed && !t->refresh_due) {
+	if (left_s <= 1) {
+		t->refresh_due = true; /* not even the moment that others share */
+	} else if (what == CW_OUTBOX_REFRESH && !t->refresh_armed && !t->refresh_due) {
 		t->refresh_armed = true;
 		cw_timer_start(t->refresh_timer, CW_REFRESH_MS);
 	}
@@ -495,9 +509,7 @@ void cw_tep_down(struct cw_engine_tep *t, int why)
 	t->state = CW_TEP_DOWN;
 	for (; (w = cw_workq_front(&t->queue)) != NULL; cw_workq_drop(&t->queue))
 		refuse(t, w, 1, false);
-	cw_workq_done(&t->refresh);
-	cw_order_clear(t);
-	t->refresh_due = false;
+	cw_order_drop_refreshes(t);
 	cw_order_drop_retries(t);
 	for (unsigned i = 0; i < t->down_tries && wait_ms < DOWN_MAX_MS; i++)
 		wait_ms *= 2;
@@ -623,7 +635,6 @@ struct cw_engine_tep *cw_tep_free(struct cw_engine_tep *t)
 	t->wake_timer = cw_timer_free(t->wake_timer);
 	(void) cw_map_free(t->never_sent);
 	cw_workq_done(&t->queue);
-	cw_workq_done(&t->refresh);
-	cw_order_clear(t);
+	cw_order_drop_refreshes(t);
 	return cw_free(t);
 }

@@ -65,6 +65,7 @@ static int restart(struct cw_backend *b, struct ask *ask, struct cw_lease *l)
 {
 	const struct cw_sq_pool *p = cw_sq_pool_by_id(b, l->pool_id);
 	sqlite3_stmt *st = b->st[CW_SQ_LEASE_RENEW];
+	int64_t until_s = l->expires_s;
 	int r;
 
 	if (p->p.state == CW_POOL_DISABLED || (ask->only && ask->only != p))
@@ -82,6 +83,7 @@ static int restart(struct cw_backend *b, struct ask *ask, struct cw_lease *l)
 		r = cw_sq_emit(b, ask->batch, CW_OUTBOX_REFRESH, l);
 	if (r < 0)
 		return r;
+	ask->batch->entries[ask->batch->n - 1].until_s = until_s;
 	ask->a->how = CW_ACQ_RESTARTED;
 	ask->a->lease = *l;
 	return 0;

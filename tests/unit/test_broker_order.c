@@ -3,6 +3,7 @@
  * failing TEP; and who is told what when somebody asks for a lease its TEP has not confirmed. */
 #include "config.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -256,6 +257,151 @@ static void renewal_the_tep_has_not_heard_of(void **state)
 	assert_null(fake_tep_get(l.addr.v));
 }
 
+/* ---- renewals of a TEP that cannot follow ---- */
+
+static int open_wide(void **state)
+{
+	static const struct bx_pool pool = {.range = "198.18.0.0/15", .lifetime_s = 3600};
+	static struct bx b;
+
+	fake_tep_reset();
+	bx_open(&b, false, &pool);
+	*state = &b;
+	return 0;
+}
+
+static int open_short(void **state)
+{
+	static const struct bx_pool pool = {.range = "198.18.0.0/15", .lifetime_s = 100};
+	static struct bx b;
+
+	fake_tep_reset();
+	bx_open(&b, false, &pool);
+	*state = &b;
+	return 0;
+}
+
+static int answers[16384];
+
+static void ask_for(struct bx *b, unsigned from, unsigned n)
+{
+	for (unsigned i = from; i < from + n; i++)
+		bx_acquire_begin(b, "ip6:crowd", i, &answers[i]);
+	bx_settle(b);
+}
+
+static int64_t left_at_tep_s(const struct bx *b, uint32_t addr)
+{
+	const struct cw_dp_binding *at = fake_tep_get(addr);
+
+	return at ? (at->expires_boot_ms - b->clock.at.boot_ms) / 1000 : -1;
+}
+
+/* More new leases than the TEP can take, always: a renewal reaches it in the next batch all the
+ * same. */
+static void renewal_passes_a_crowd(void **state)
+{
+	struct bx *b = *state;
+	struct cw_lease l;
+	unsigned asked = 10;
+
+	assert_int_equal(bx_acquire(b, "ip6:a", 1, &l), 0);
+	cw_fake_clock_advance(&b->clock, 3000 * 1000);
+	fake_tep.mode = FAKE_HOLD;
+	ask_for(b, asked, 3000);
+	asked += 3000;
+	assert_int_equal(bx_renew(b, "ip6:a", 1, l.addr.v, NULL), 0);
+	cw_engine_poke(b->engine);
+	for (unsigned turn = 0; turn < 2; turn++) {
+		fake_tep_answer(false);
+		ask_for(b, asked, 1500);
+		asked += 1500;
+	}
+	assert_int_equal(left_at_tep_s(b, l.addr.v), 3600);
+	fake_tep.mode = FAKE_OK;
+	fake_tep_answer(false);
+	bx_settle(b);
+	for (unsigned i = 10; i < asked; i++)
+		assert_int_equal(answers[i], 0);
+}
+
+/* The other way round: renewals without end do not hold back what must stop. */
+static void end_passes_renewals(void **state)
+{
+	struct bx *b = *state;
+	struct cw_lease gone, *others = calloc(1500, sizeof *others);
+
+	assert_non_null(others);
+	assert_int_equal(bx_acquire(b, "ip6:a", 1, &gone), 0);
+	for (unsigned i = 0; i < 1500; i++)
+		assert_int_equal(bx_acquire(b, "ip6:b", 10 + i, &others[i]), 0);
+	fake_tep.mode = FAKE_HOLD;
+	ask_for(b, 5000, 1); /* keeps the TEP busy */
+	for (unsigned turn = 0; turn < 4; turn++) {
+		for (unsigned i = 0; i < 1500; i++)
+			assert_int_equal(bx_renew(b, "ip6:b", 10 + i, others[i].addr.v, NULL), 0);
+		if (turn == 0)
+			assert_int_equal(bx_end(b, gone.id, CW_END_REVOKE), 0);
+		cw_engine_poke(b->engine);
+		fake_tep_answer(false);
+		bx_settle(b);
+	}
+	assert_null(fake_tep_get(gone.addr.v));
+	free(others);
+}
+
+/* More renewals than one batch holds: the binding that would end soon goes first. */
+static void urgent_renewal_goes_first(void **state)
+{
+	struct bx *b = *state;
+	struct cw_lease l, *others = calloc(2000, sizeof *others);
+
+	assert_non_null(others);
+	assert_int_equal(bx_acquire(b, "ip6:a", 1, &l), 0);
+	cw_fake_clock_advance(&b->clock, 3000 * 1000);
+	for (unsigned i = 0; i < 2000; i++)
+		assert_int_equal(bx_acquire(b, "ip6:b", 10 + i, &others[i]), 0);
+	cw_fake_clock_advance(&b->clock, 550 * 1000);
+	fake_tep.mode = FAKE_HOLD;
+	ask_for(b, 5000, 1); /* keeps the TEP busy */
+	for (unsigned i = 0; i < 2000; i++)
+		assert_int_equal(bx_renew(b, "ip6:b", 10 + i, others[i].addr.v, NULL), 0);
+	assert_int_equal(bx_renew(b, "ip6:a", 1, l.addr.v, NULL), 0);
+	cw_engine_poke(b->engine);
+	fake_tep_answer(false); /* what kept it busy */
+	bx_settle(b);
+	fake_tep_answer(false); /* the first batch of renewals */
+	assert_int_equal(left_at_tep_s(b, l.addr.v), 3600);
+	assert_int_equal(left_at_tep_s(b, others[1999].addr.v), 3600 - 550);
+	fake_tep.mode = FAKE_OK;
+	bx_settle(b);
+	fake_tep_answer(false);
+	bx_settle(b);
+	assert_int_equal(left_at_tep_s(b, others[1999].addr.v), 3600);
+	free(others);
+}
+
+/* An urgent renewal passes an earlier one of the same lease, which then must not take time away. */
+static void urgent_renewal_replaces_the_one_it_passes(void **state)
+{
+	struct bx *b = *state;
+	struct cw_lease l;
+
+	assert_int_equal(bx_acquire(b, "ip6:a", 1, &l), 0);
+	cw_fake_clock_advance(&b->clock, 30 * 1000);
+	fake_tep.mode = FAKE_HOLD;
+	ask_for(b, 10, 1);
+	assert_int_equal(bx_renew(b, "ip6:a", 1, l.addr.v, NULL), 0);
+	cw_fake_clock_advance(&b->clock, 45 * 1000);
+	assert_int_equal(bx_renew(b, "ip6:a", 1, l.addr.v, NULL), 0);
+	cw_engine_poke(b->engine);
+	for (unsigned i = 0; i < 4; i++) {
+		fake_tep_answer(false);
+		bx_settle(b);
+	}
+	assert_int_equal(left_at_tep_s(b, l.addr.v), 100);
+}
+
 /* ---- sessions ---- */
 
 static struct tx t;
@@ -339,6 +485,10 @@ int main(void)
 		CASE(renewal_the_tep_has_not_heard_of, open_file),
 		CASE(refused_move_keeps_the_lease, open_plain),
 		CASE(moved_while_down_is_not_thought_gone, open_plain),
+		CASE(renewal_passes_a_crowd, open_wide),
+		CASE(end_passes_renewals, open_wide),
+		CASE(urgent_renewal_goes_first, open_wide),
+		CASE(urgent_renewal_replaces_the_one_it_passes, open_short),
 		SESSION(lease_of_a_dead_session_that_was_asked_for_again),
 		SESSION(lease_of_two_dead_sessions_is_given_back),
 	};

@@ -366,7 +366,7 @@ static void the_queue_is_bounded(void **state)
 	struct fx fx = {.now = {.steady_s = 1, .wall_s = 1}};
 	const struct cw_store_config conf = {
 		.backend = "sqlite", .path = ":memory:", .queue_max = 4};
-	struct cw_op ops[6], beat[9];
+	struct cw_op ops[6], renewal[3], beat[9];
 	char why[128];
 
 	(void) state;
@@ -378,15 +378,23 @@ static void the_queue_is_bounded(void **state)
 	assert_int_equal(n_answers, 2); /* at once */
 	assert_int_equal(ops[4].result, CW_E_BUSY);
 	assert_int_equal(ops[5].result, CW_E_BUSY);
-	/* What frees addresses and keeps time still gets in, within a bound of its own. */
+	/* Who has a lease may keep it when nobody new gets one, */
+	for (unsigned i = 0; i < 3; i++) {
+		renewal[i] = ask(&fx, i, false);
+		renewal[i].u.acquire.named = renewal[i].u.acquire.held_only = true;
+		cw_store_submit(fx.s, &renewal[i]);
+	}
+	assert_int_equal(n_answers, 3);
+	assert_int_equal(renewal[2].result, CW_E_BUSY);
+	/* and what frees addresses and keeps time still gets in, within a bound of its own. */
 	for (unsigned i = 0; i < 9; i++) {
 		beat[i] = (struct cw_op){.kind = CW_OP_HEARTBEAT, .done = on_done};
 		cw_store_submit(fx.s, &beat[i]);
 	}
-	assert_int_equal(n_answers, 2 + 5);
-	assert_int_equal(beat[4].result, CW_E_BUSY);
+	assert_int_equal(n_answers, 3 + 7);
+	assert_int_equal(beat[2].result, CW_E_BUSY);
 	fx.s = cw_store_close(fx.s);
-	assert_int_equal(n_answers, 6 + 9);
+	assert_int_equal(n_answers, 6 + 3 + 9);
 	assert_int_equal(beat[0].result, 0);
 	assert_int_equal(ops[0].result, CW_E_POOL_EMPTY); /* there is no pool */
 }
