@@ -27,6 +27,8 @@ static void log_leases(const struct cw_engine *e)
 			CW_F_UINT("sync_applied", s.sync_applied),
 			CW_F_UINT("sync_removed", s.sync_removed),
 			CW_F_UINT("sync_stale", s.sync_stale), CW_F_UINT("sweeps", s.sweeps),
+			CW_F_UINT("inbox_lost", s.inbox_lost),
+			CW_F_UINT("confirms_again", s.confirms_again),
 			CW_F_UINT("clock_jumps", s.clock_jumps), CW_F_UINT("parked", s.parked),
 			CW_F_UINT("outstanding", s.outstanding),
 			CW_F_UINT("subscriptions", s.subscriptions)),

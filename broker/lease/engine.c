@@ -136,15 +136,16 @@ static void on_outbox(void *arg, const struct cw_outbox_entry *entries, size_t n
 {
 	struct cw_engine *e = arg;
 	struct cw_inbox *in = &e->inbox;
+	int r = 0;
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && r == 0; i++) {
 		if (entries[i].what == CW_OUTBOX_APPLY)
-			(void) CW_FAILPOINT(GRANT_AFTER_COMMIT);
+			r = CW_FAILPOINT(GRANT_AFTER_COMMIT);
 		else if (entries[i].what == CW_OUTBOX_REMOVE)
-			(void) CW_FAILPOINT(END_AFTER_COMMIT);
+			r = CW_FAILPOINT(END_AFTER_COMMIT);
 	}
 	(void) pthread_mutex_lock(&in->lock);
-	if (inbox_room(in, n) < 0) {
+	if (r < 0 || inbox_room(in, n) < 0) {
 		in->lost = true; /* a comparison finds them again */
 	} else {
 		for (size_t i = 0; i < n; i++) {
@@ -369,7 +370,6 @@ static void acquired(struct cw_engine *e, const struct cw_op_acquire *a)
 {
 	struct cw_lease old = a->lease;
 
-	(void) CW_FAILPOINT(ANSWER_BEFORE_SEND);
 	if (a->how != CW_ACQ_MOVED)
 		return;
 	old.id = a->old_lease;
@@ -395,10 +395,12 @@ static void req_finished(struct cw_engine_req *req)
 		cw_engine_park(e, req);
 		return;
 	}
+	if (req->op.result == 0 && req->op.kind == CW_OP_ACQUIRE) {
+		acquired(e, &req->op.u.acquire);
+		req->op.result = CW_FAILPOINT(ANSWER_BEFORE_SEND);
+	}
 	if (req->op.result < 0)
 		count_failure(e, req->op.result);
-	else if (req->op.kind == CW_OP_ACQUIRE)
-		acquired(e, &req->op.u.acquire);
 	req->done(req);
 }
 

@@ -66,7 +66,7 @@ struct cw_engine_stats {
 	uint64_t requests, pool_empty, quota, conflicts, tep_refused, store_failed;
 	uint64_t applies, removals, refreshes, apply_failures, remove_failures, confirms;
 	uint64_t tep_downs, syncs, sync_applied, sync_removed, sync_stale;
-	uint64_t sweeps, sweep_leases, clock_jumps, inbox_lost;
+	uint64_t sweeps, sweep_leases, clock_jumps, inbox_lost, confirms_again;
 	size_t parked, outstanding, subscriptions;
 };
 

@@ -82,6 +82,7 @@ void cw_tep_confirm_again(void *engine)
 	while ((it = cw_list_pop(&now)) != NULL) {
 		struct cw_confirm_op *c = cw_container_of(it, struct cw_confirm_op, in_retry);
 
+		e->stats.confirms_again++;
 		cw_tep_confirm(e, c->item, c->base.op.u.confirm.n, c->removals);
 		(void) cw_free(c);
 	}
@@ -94,7 +95,8 @@ static void confirm_done(struct cw_loop_task *task)
 	struct cw_engine *e = c->base.engine;
 	int r = c->base.op.result;
 
-	(void) CW_FAILPOINT(CONFIRM_AFTER_COMMIT);
+	if (CW_FAILPOINT(CONFIRM_AFTER_COMMIT) < 0)
+		r = CW_E_BUSY;
 	if (c->removals)
 		e->removals_out--;
 	if ((r == CW_E_BUSY || r == CW_E_STORE_FULL) && !e->stopping) {
@@ -191,7 +193,10 @@ static void batch_results(struct cw_tep_batch *b, const int *items)
 		else if (w->sync && t->sync)
 			t->sync->applied++;
 	}
-	(void) CW_FAILPOINT(RECONCILE_PAGE);
+	if (CW_FAILPOINT(RECONCILE_PAGE) < 0) {
+		t->dirty = true;
+		n = 0;
+	}
 	cw_tep_confirm(e, confirm, n, b->removes);
 	(void) cw_free(confirm);
 }
@@ -258,15 +263,15 @@ static void on_results(
 		b->n = 0;
 		return;
 	}
+	if ((b->removes ? CW_FAILPOINT(END_AFTER_REMOVE) : CW_FAILPOINT(GRANT_AFTER_APPLY)) < 0) {
+		result = CW_E_TEP;
+		n = 0;
+	}
 	if ((result < 0 && result != -EAGAIN) || n != b->n) {
 		batch_failed(b, items, n);
 		cw_tep_down(t, result < 0 ? result : CW_E_TEP);
 		return;
 	}
-	if (b->removes)
-		(void) CW_FAILPOINT(END_AFTER_REMOVE);
-	else
-		(void) CW_FAILPOINT(GRANT_AFTER_APPLY);
 	batch_results(b, items);
 	b->n = 0;
 	cw_tep_dispatch(t);
