@@ -122,7 +122,7 @@ static int x_write(sqlite3_file *f, const void *p, int n, sqlite3_int64 at)
 	sqlite3_int64 size = 0;
 	/* Asked for only by the tests that need it: benchmarks pass through here as well. */
 	bool grows = (shim.fail_what & SHIM_GROW) &&
-		inner(f)->pMethods->xFileSize(inner(f), &size) == SQLITE_OK && at + n > size;
+		     inner(f)->pMethods->xFileSize(inner(f), &size) == SQLITE_OK && at + n > size;
 
 	shim.writes++;
 	/* As the unix VFS answers: a full disk is a result of its own. */
