@@ -343,6 +343,14 @@ static int by_line(const void *a, const void *b)
 	return x->order < y->order ? -1 : x->order > y->order;
 }
 
+static void tell_one(const struct cw_conf *c, const struct cw_conf_problem *p, FILE *err)
+{
+	if (p->line > 0 && (unsigned) p->line <= c->n_names)
+		(void) fprintf(err, "%s: %s\n", c->names[p->line - 1], p->text);
+	else
+		(void) fprintf(err, "%s:%d: %s\n", c->path, p->line, p->text);
+}
+
 static void tell(struct cw_conf *c, FILE *err)
 {
 	const unsigned kept =
@@ -351,14 +359,13 @@ static void tell(struct cw_conf *c, FILE *err)
 	if (kept)
 		qsort(c->problems, kept, sizeof *c->problems, by_line);
 	for (unsigned i = 0; i < kept; i++)
-		(void) fprintf(
-			err, "%s:%d: %s\n", c->path, c->problems[i].line, c->problems[i].text);
+		tell_one(c, &c->problems[i], err);
 	if (kept < c->problem_count)
 		(void) fprintf(err, "%s: and %u more problems\n", c->path, c->problem_count - kept);
 }
 
-int cw_conf_parse(const char *path, const char *text, size_t n, const struct cw_conf_schema *schema,
-	FILE *err, struct cw_conf **ret)
+static int parse(const char *path, const char *const *names, unsigned n_names, const char *text,
+	size_t n, const struct cw_conf_schema *schema, FILE *err, struct cw_conf **ret)
 {
 	struct cw_conf *c = cw_zalloc(1, sizeof *c);
 	char *good = NULL;
@@ -367,6 +374,8 @@ int cw_conf_parse(const char *path, const char *text, size_t n, const struct cw_
 	if (!c)
 		goto no_memory;
 	c->schema = schema;
+	c->names = names;
+	c->n_names = n_names;
 	c->path = cw_strdup(path);
 	if (!c->path)
 		goto no_memory;
@@ -385,7 +394,7 @@ int cw_conf_parse(const char *path, const char *text, size_t n, const struct cw_
 		goto no_memory;
 	r = (int) c->problem_count;
 	tell(c, err);
-	if (r)
+	if (r && !schema->give_broken)
 		(void) cw_conf_free(c);
 	else
 		*ret = c;
@@ -395,6 +404,18 @@ no_memory:
 	(void) cw_conf_free(c);
 	(void) fprintf(err, "%s: out of memory\n", path);
 	return -ENOMEM;
+}
+
+int cw_conf_parse(const char *path, const char *text, size_t n, const struct cw_conf_schema *schema,
+	FILE *err, struct cw_conf **ret)
+{
+	return parse(path, NULL, 0, text, n, schema, err, ret);
+}
+
+int cw_conf_parse_flags(const char *const *names, unsigned n_names, const char *text, size_t n,
+	const struct cw_conf_schema *schema, FILE *err, struct cw_conf **ret)
+{
+	return parse("command line", names, n_names, text, n, schema, err, ret);
 }
 
 int cw_conf_load(

@@ -42,21 +42,31 @@ struct cw_conf_schema {
 	 * check are there as written: pass over what does not parse. Options of a broken form give
 	 * NULL, 0 or an empty list, and repeated sections are left out. May be NULL. */
 	void (*verify)(struct cw_conf *c);
+	/* Give *ret also for a text with problems, to be looked at together with another one. What
+	 * it holds is as in verify. */
+	bool give_broken;
 };
 
 /* For verify: one more problem at a line. */
 void cw_conf_problem(struct cw_conf *c, int line, const char *fmt, ...) CW_PRINTF(3, 4);
 
 /* Reads and checks `path`. Problems go to `err` one a line as "FILE:LINE: text", in the order of
- * lines; returns their number (0 = good and *ret is given), or -errno if the file cannot be read at
- * all (also reported). Refuses: unknown sections and options, repeated options, repeated untitled
- * sections and titles, wrong types, out of range, failed checks, a section, list, string or comment
- * that is not closed. The schema is borrowed until cw_conf_free(). */
+ * lines; returns their number (0 = good and *ret is given; see give_broken), or -errno if the file
+ * cannot be read at all (also reported). Refuses: unknown sections and options, repeated options,
+ * repeated untitled sections and titles, wrong types, out of range, failed checks, a section, list,
+ * string or comment that is not closed. The schema is borrowed until cw_conf_free(). */
 int cw_conf_load(const char *path, const struct cw_conf_schema *schema, FILE *err,
 	struct cw_conf **ret) CW_MUST_CHECK;
 /* The same for n octets in memory; `path` is only the name for messages. */
 int cw_conf_parse(const char *path, const char *text, size_t n, const struct cw_conf_schema *schema,
 	FILE *err, struct cw_conf **ret) CW_MUST_CHECK;
+/* The same for a text made from a command line, one flag a line: messages name line i as names[i -
+ * 1]
+ * ("--mtu: ...") instead of by file and line. names: borrowed until cw_conf_free(). */
+int cw_conf_parse_flags(const char *const *names, unsigned n_names, const char *text, size_t n,
+	const struct cw_conf_schema *schema, FILE *err, struct cw_conf **ret) CW_MUST_CHECK;
+/* The one of names (NULL ends them) that `word` was probably meant to be; NULL: none is close. */
+const char *cw_conf_nearest(const char *word, const char *const *names);
 struct cw_conf *cw_conf_free(struct cw_conf *c);
 const struct cw_conf_section *cw_conf_top(const struct cw_conf *c); /* borrowed, as all below */
 /* The untitled section, or the i-th titled one in the order of the file; NULL if there is none. An

@@ -65,6 +65,15 @@ static void consider(struct guess *g, const char *p, size_t n, const char *name)
 		*g = (struct guess){name, far};
 }
 
+const char *cw_conf_nearest(const char *word, const char *const *names)
+{
+	struct guess g = {NULL, 0};
+
+	for (; *names; names++)
+		consider(&g, word, strlen(word), *names);
+	return g.name;
+}
+
 /* `; did you mean "x"?`, or all names, into w. */
 static void write_advice(struct cw_writer *w, const struct guess *g)
 {

@@ -51,6 +51,8 @@ struct cw_conf_problem {
 struct cw_conf {
 	const struct cw_conf_schema *schema;
 	char *path;
+	const char *const *names; /* of lines; NULL: they are told by number */
+	unsigned n_names;
 	struct cw_conf_section *
 		*sections; /* the top level first; absent untitled kinds are in it */
 	unsigned count;

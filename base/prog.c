@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What every program does the same: its version, word to the service manager (sd_notify(3)'s
- * protocol, spoken here so that no program needs libsystemd for one datagram), descriptor limits.
+ * protocol, spoken here so that no program needs libsystemd for one datagram), descriptor limits,
+ * words about flags it does not know.
  */
 #include "config.h"
 
 #include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,12 +16,52 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/conf.h"
 #include "base/mem.h"
 #include "base/prog.h"
+
+enum { FLAGS_MAX = 64 };
 
 void cw_prog_version(const char *name)
 {
 	(void) printf("%s (Causeway) %s\nLicence: BSD-2-Clause\n", name, PACKAGE_VERSION);
+}
+
+int cw_prog_usage(const char *prog, const char *fmt, ...)
+{
+	va_list ap;
+
+	(void) fprintf(stderr, "%s: ", prog);
+	va_start(ap, fmt);
+	(void) vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	(void) fprintf(stderr, "\nTry '%s --help'.\n", prog);
+	return CW_EXIT_USAGE;
+}
+
+int cw_prog_bad_flag(const char *prog, const char *word, const struct option *longs)
+{
+	const char *names[FLAGS_MAX + 1] = {NULL};
+	const char *near;
+	char name[64];
+	size_t n = 0;
+
+	for (; longs[n].name && n < FLAGS_MAX; n++) {
+		names[n] = longs[n].name;
+		if (!optopt || longs[n].val != optopt)
+			continue;
+		return cw_prog_usage(prog,
+			longs[n].has_arg ? "--%s needs a value behind it" : "--%s takes no value",
+			longs[n].name);
+	}
+	if (optopt)
+		return cw_prog_usage(prog, "unknown flag -%c", optopt);
+	word += strspn(word, "-");
+	(void) snprintf(name, sizeof name, "%.*s", (int) strcspn(word, "="), word);
+	near = cw_conf_nearest(name, names);
+	if (near)
+		return cw_prog_usage(prog, "unknown flag --%s; did you mean --%s?", name, near);
+	return cw_prog_usage(prog, "unknown or ambiguous flag --%s", name);
 }
 
 void cw_prog_notify(const char *state)

@@ -27,10 +27,10 @@
 #include "broker/auth/auth.h"
 #include "broker/checkdb.h"
 #include "broker/lease/engine.h"
+#include "broker/outside.h"
 #include "broker/seed.h"
 #include "broker/settings.h"
 #include "broker/statsline.h"
-#include "dataplane/host/host.h"
 #include "schema/sasl/sasl.h"
 
 #define STOP_MS      4000 /* for answers that are due; the unit's limit is larger */
@@ -389,7 +389,7 @@ static int run(struct daemon *d)
 /* ---- command line
  * --------------------------------------------------------------------------------- */
 
-static void usage(FILE *to)
+static void help(void)
 {
 	(void) fputs(
 		"Usage: causewayd [--config FILE] [--foreground]\n"
@@ -407,34 +407,7 @@ static void usage(FILE *to)
 		"      --list-failpoints   places where tests can make this build fail; 1 if it has none\n"
 		"  -h, --help              this text\n"
 		"  -V, --version           version and licence\n",
-		to);
-}
-
-/* Plugins are asked as well: their names, options and folder. Number of problems. */
-static int check_plugins(const struct cw_config *conf, const char *path, FILE *err)
-{
-	int n = 0;
-
-	for (size_t i = 0; i < conf->n_teps; i++) {
-		const struct cw_tep *t = &conf->teps[i].tep;
-		const struct cw_dphost_config dc = {
-			.plugin = t->plugin,
-			.directory = conf->plugin_dir,
-			.tep = t->name,
-			.has_ipv4 = t->has_ipv4,
-			.ipv4 = t->ipv4,
-			.ipv6 = t->ipv6,
-			.options = t->options,
-		};
-		char why[WHY_MAX];
-
-		if (cw_dphost_check(&dc, why, sizeof why) < 0) {
-			(void) fprintf(err, "%s:%d: tep \"%s\": %s\n", path, conf->teps[i].line,
-				t->name, why);
-			n++;
-		}
-	}
-	return n;
+		stdout);
 }
 
 static int check_config(const char *path)
@@ -443,7 +416,7 @@ static int check_config(const char *path)
 	int r = cw_config_load(path, stderr, &conf);
 
 	if (r == 0)
-		r = check_plugins(conf, path, stderr);
+		r = cw_config_check_outside(conf, path, stderr);
 	(void) cw_config_free(conf);
 	return r ? CW_EXIT_FAILURE : CW_EXIT_OK;
 }
@@ -476,8 +449,9 @@ static enum action parse_args(int argc, char **argv, const char **ret_config)
 	enum action action = DO_RUN;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "c:fthV", options, NULL)) !=
-		-1) { /* NOLINT(concurrency-mt-unsafe) */
+	opterr = 0; /* cw_prog_bad_flag() knows what was meant */
+	/* NOLINTNEXTLINE(concurrency-mt-unsafe) */
+	while ((c = getopt_long(argc, argv, "c:fthV", options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
 			*ret_config = optarg;
@@ -501,10 +475,16 @@ static enum action parse_args(int argc, char **argv, const char **ret_config)
 		case 'V':
 			return DO_VERSION;
 		default:
+			(void) cw_prog_bad_flag("causewayd", argv[optind - 1], options);
 			return DO_USAGE;
 		}
 	}
-	return optind == argc ? action : DO_USAGE;
+	if (optind == argc)
+		return action;
+	(void) cw_prog_usage("causewayd",
+		"unexpected \"%.60s\"; it takes flags only, the configuration is named with --config FILE",
+		argv[optind]);
+	return DO_USAGE;
 }
 
 int main(int argc, char **argv)
@@ -515,13 +495,12 @@ int main(int argc, char **argv)
 
 	switch (action) {
 	case DO_HELP:
-		usage(stdout);
+		help();
 		return CW_EXIT_OK;
 	case DO_VERSION:
 		cw_prog_version("causewayd");
 		return CW_EXIT_OK;
-	case DO_USAGE:
-		usage(stderr);
+	case DO_USAGE: /* it was said what is wrong */
 		return CW_EXIT_USAGE;
 	case DO_SAMPLE:
 		cw_conf_print_sample(cw_config_schema(), stdout);
@@ -547,7 +526,7 @@ int main(int argc, char **argv)
 		d.conf = cw_config_free(d.conf);
 		return r;
 	}
-	if (check_plugins(d.conf, d.config_path, stderr)) {
+	if (cw_config_check_outside(d.conf, d.config_path, stderr)) {
 		d.conf = cw_config_free(d.conf);
 		return CW_EXIT_FAILURE;
 	}

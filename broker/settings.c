@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -205,7 +206,8 @@ static const struct cw_conf_opt opts[] = {
 #undef CW_OPT
 	{0}};
 
-static const struct cw_conf_schema schema = {kinds, opts, cw_config_verify};
+static const struct cw_conf_schema schema = {
+	.sections = kinds, .opts = opts, .verify = cw_config_verify};
 
 const struct cw_conf_schema *cw_config_schema(void)
 {
@@ -318,6 +320,9 @@ static bool build_tsp(struct cw_config *c, const struct cw_conf *f)
 	if (!c->tls)
 		return true;
 	c->tls_require_client_cert = cw_conf_bool(tls, "require-client-cert");
+	c->tls_cert_line = cw_conf_opt_line(tls, "cert");
+	c->tls_key_line = cw_conf_opt_line(tls, "key");
+	c->tls_ca_line = cw_conf_opt_line(tls, "ca");
 	return get_listen(c, tls, &c->tls_listen, &c->n_tls_listen) &&
 	       get_path(c, tls, "cert", &c->tls_cert) && get_path(c, tls, "key", &c->tls_key) &&
 	       get_path(c, tls, "ca", &c->tls_ca);
@@ -472,6 +477,7 @@ static bool build_users(struct cw_config *c, const struct cw_conf *f)
 		const struct cw_conf_section *s = cw_conf_section(f, "user", (unsigned) c->n_users);
 		struct cw_config_user *u = &c->users[c->n_users];
 		char *path = NULL;
+		struct stat st;
 		int r;
 
 		(void) snprintf(u->user.name, sizeof u->user.name, "%s", cw_conf_title(s));
@@ -488,6 +494,10 @@ static bool build_users(struct cw_config *c, const struct cw_conf *f)
 		if (!get_path(c, s, "password-file", &path) || !path)
 			return false;
 		r = cw_config_read_password(path, &u->password);
+		u->line = cw_conf_opt_line(s, "password-file");
+		if (r == 0 && stat(path, &st) == 0 && S_ISREG(st.st_mode) &&
+			(st.st_mode & (S_IRGRP | S_IROTH)))
+			u->open_file = CW_TAKE(path);
 		(void) cw_free(path);
 		if (r < 0)
 			return false;
@@ -574,6 +584,8 @@ struct cw_config *cw_config_free(struct cw_config *c)
 		(void) cw_free(c->pools[i].ranges);
 		(void) cw_free(c->pools[i].excludes);
 	}
+	for (size_t i = 0; i < c->n_users; i++)
+		(void) cw_free(c->users[i].open_file);
 	for (size_t i = 0; i < c->n_redirect; i++)
 		(void) cw_free(c->redirect[i]);
 	(void) cw_free(c->redirect);

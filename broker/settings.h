@@ -26,7 +26,9 @@ struct cw_config_pool {
 
 struct cw_config_user {
 	struct cw_user user;
-	char *password; /* until cw_config_forget() */
+	char *password;  /* until cw_config_forget() */
+	char *open_file; /* its file, if others than its owner can read it; else NULL */
+	int line;        /* of password-file */
 };
 
 struct cw_config_limits {
@@ -51,6 +53,7 @@ struct cw_config {
 	struct cw_endpoint *tls_listen;
 	size_t n_tls_listen;
 	char *tls_cert, *tls_key, *tls_ca;
+	int tls_cert_line, tls_key_line, tls_ca_line;
 	bool tls_require_client_cert;
 	struct cw_config_limits limits;
 	char **redirect; /* texts of brokers */

@@ -231,9 +231,13 @@ static void verify_users(struct cw_conf *f)
 		char path[2048], *password = NULL;
 		int r = 0;
 
-		if (cw_conf_is_set(s, "password") == cw_conf_is_set(s, "password-file"))
+		if (!cw_conf_is_set(s, "password") && !file)
 			cw_conf_problem(f, cw_conf_line(s),
 				"user \"%s\" needs one of the options \"password\" and \"password-file\"",
+				cw_conf_title(s));
+		else if (cw_conf_is_set(s, "password") && file)
+			cw_conf_problem(f, cw_conf_opt_line(s, "password-file"),
+				"user \"%s\" has \"password\" and \"password-file\"; remove one of them",
 				cw_conf_title(s));
 		if (pool && !titled(f, "pool", pool))
 			cw_conf_problem(f, cw_conf_opt_line(s, "pool"),
@@ -248,10 +252,12 @@ static void verify_users(struct cw_conf *f)
 			(void) cw_free_secret(password, strlen(password));
 		if (r == CW_E_SYNTAX)
 			cw_conf_problem(f, cw_conf_opt_line(s, "password-file"),
-				"the first line of %s is no password", path);
+				"the first line of %s is no password; write it there, 1 to 255 characters without control characters",
+				path);
 		else if (r < 0)
 			cw_conf_problem(f, cw_conf_opt_line(s, "password-file"),
-				"%s cannot be read: %s", path, cw_strerror(r));
+				"%s cannot be read: %s; name a file the user of causewayd may read",
+				path, cw_strerror(r));
 	}
 }
 

@@ -343,7 +343,7 @@ static void open_session(struct client *c, const struct cw_keeper_action *a)
 			.user = conf->user,
 			.password = c->opts->password}};
 	char broker[CW_BROKER_STRLEN];
-	char text[200];
+	char text[320];
 	int r;
 
 	c->session = cw_session_close(c->session);
@@ -356,7 +356,9 @@ static void open_session(struct client *c, const struct cw_keeper_action *a)
 		"connecting");
 	if (s.tsp.mechs == 0) {
 		cw_keeper_unreachable(&c->keeper, CW_EXIT_AUTH,
-			"no login mechanism is possible (PLAIN needs TLS or allow-plain, passwords need user and password)",
+			conf->user && !c->opts->password
+				? "there is no password for this user; set password-file, or --password-file FILE"
+				: "no login mechanism is possible here; PLAIN needs TLS, or allow-plain with a broker that was configured",
 			now_of(c));
 		return;
 	}

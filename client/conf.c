@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Configuration of the client; see conf.h. The flags are written as a second configuration text and
- * go through the same table and the same checks as the file; a value that is set there wins. Owns
- * both parsed texts. Thread: one. */
+/* Configuration of the client; see conf.h. The table of options with the checks of single values,
+ * and the values out of file and flags: what a flag sets wins. conf_flags.c turns flags into a text
+ * that goes through the same table, conf_verify.c looks at options together and at files. Owns both
+ * parsed texts. Thread: one. */
 #include "config.h"
 
 #include <ctype.h>
@@ -13,15 +14,13 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "client/conf.h"
-#include "schema/ipip/ipip.h"
+#include "client/conf_int.h"
+#include "client/control_io.h"
 #include "schema/sasl/client.h"
 
 #define CW_CLIENT_CONTROL CW_RUNDIR "/client/control.sock"
 #define CW_CLIENT_STATE   CW_STATEDIR "/client/lease"
 #define DEFAULT_FILE      CW_SYSCONFDIR "/causeway.conf"
-
-enum { FLAGS_TEXT_MAX = 65536 };
 
 /* ---- checks of single values ---- */
 
@@ -99,6 +98,12 @@ static int check_path(const char *value, const char **ret_want)
 	return value[0] == '/' ? 0 : CW_E_SYNTAX;
 }
 
+static int check_socket(const char *value, const char **ret_want)
+{
+	*ret_want = "an absolute path of at most 107 octets";
+	return value[0] == '/' && strlen(value) <= CW_CONTROL_PATH_MAX ? 0 : CW_E_SYNTAX;
+}
+
 static int check_log_level(const char *value, const char **ret_want)
 {
 	enum cw_log_level ignored;
@@ -169,115 +174,8 @@ static const struct cw_conf_opt opts[] = {
 	{.name = NULL},
 };
 
-const struct cw_conf_schema cw_client_schema = {.sections = sections, .opts = opts};
-
-/* The row of an option; the empty last one if there is none (a mistake of ours, which the tests
- * find). */
-static const struct cw_conf_opt *find(const char *section, const char *name)
-{
-	const struct cw_conf_opt *o = opts;
-
-	while (o->name && (strcmp(o->name, name) != 0 || (!o->section) != (!section) ||
-				  (section && strcmp(o->section, section) != 0)))
-		o++;
-	return o;
-}
-
-/* ---- flags as a text ---- */
-
-static bool writable(const char *value)
-{
-	for (const char *s = value; *s; s++)
-		if ((unsigned char) *s < ' ' || *s == '\'' || *s == '\\')
-			return false;
-	return true;
-}
-
-static bool same_option(const struct cw_client_flag *a, const struct cw_client_flag *b)
-{
-	return strcmp(a->option, b->option) == 0 && (!a->section) == (!b->section) &&
-	       (!a->section || strcmp(a->section, b->section) == 0);
-}
-
-/* One option with all the values it was given, unless it was written with an earlier flag. */
-static void write_option(
-	struct cw_writer *w, const struct cw_client_flag *flags, size_t n, size_t i)
-{
-	const struct cw_conf_opt *o = find(flags[i].section, flags[i].option);
-	const struct cw_client_flag *last = &flags[i];
-	bool list = o->type == CW_CONF_LIST;
-	const char *comma = "";
-
-	for (size_t j = 0; j < i; j++)
-		if (same_option(&flags[i], &flags[j]))
-			return;
-	cw_write_fmt(w, "%s = %s", flags[i].option, list ? "{" : "");
-	for (size_t j = i; j < n; j++) {
-		if (!same_option(&flags[i], &flags[j]))
-			continue;
-		last = &flags[j];
-		if (list)
-			cw_write_fmt(w, "%s'%s'", comma, flags[j].value);
-		comma = ", ";
-	}
-	if (list)
-		cw_write_str(w, "}");
-	else if (o->type == CW_CONF_STR)
-		cw_write_fmt(w, "'%s'", last->value);
-	else /* numbers and truth values are written as they are; the parser says what is wrong */
-		cw_write_str(w, last->value ? last->value : "true");
-	cw_write_str(w, "\n");
-}
-
-/* A section may be written once only: its options go into one pair of braces. */
-static void write_section(
-	struct cw_writer *w, const char *section, const struct cw_client_flag *flags, size_t n)
-{
-	bool open = false;
-
-	for (size_t i = 0; i < n; i++) {
-		if ((!flags[i].section) != (!section) ||
-			(section && strcmp(section, flags[i].section) != 0))
-			continue;
-		if (section && !open)
-			cw_write_fmt(w, "%s {\n", section);
-		open = true;
-		write_option(w, flags, n, i);
-	}
-	if (section && open)
-		cw_write_str(w, "}\n");
-}
-
-static int parse_flags(
-	struct cw_client_conf *c, const struct cw_client_flag *flags, size_t n, FILE *err)
-{
-	struct cw_writer w;
-	int bad = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		if (!flags[i].value || writable(flags[i].value))
-			continue;
-		(void) fprintf(err,
-			"causeway: a flag for %s holds a quote, a backslash or a control character\n",
-			flags[i].option);
-		bad++;
-	}
-	if (bad || n == 0)
-		return bad;
-	c->flags_text = cw_zalloc(1, FLAGS_TEXT_MAX);
-	if (!c->flags_text)
-		return -ENOMEM;
-	w = cw_writer_of(c->flags_text, FLAGS_TEXT_MAX);
-	write_section(&w, NULL, flags, n);
-	for (const struct cw_conf_section_kind *s = sections; s->name; s++)
-		write_section(&w, s->name, flags, n);
-	if (w.bad) {
-		(void) fprintf(err, "causeway: flags are too long\n");
-		return 1;
-	}
-	return cw_conf_parse(
-		"command line", c->flags_text, cw_write_len(&w), &cw_client_schema, err, &c->flags);
-}
+const struct cw_conf_schema cw_client_schema = {
+	.sections = sections, .opts = opts, .give_broken = true};
 
 /* ---- values ---- */
 
@@ -297,34 +195,34 @@ static const struct cw_conf_section *place(
 	return s && cw_conf_is_set(s, name) ? s : section_of(c->file, section);
 }
 
-static const char *get_str(const struct cw_client_conf *c, const char *section, const char *name)
+const char *cw_client_get_str(const struct cw_client_conf *c, const char *section, const char *name)
 {
 	return cw_conf_str(place(c, section, name), name);
 }
 
-static int64_t get_int(const struct cw_client_conf *c, const char *section, const char *name)
+int64_t cw_client_get_int(const struct cw_client_conf *c, const char *section, const char *name)
 {
 	return cw_conf_int(place(c, section, name), name);
 }
 
-static bool get_bool(const struct cw_client_conf *c, const char *section, const char *name)
+bool cw_client_get_bool(const struct cw_client_conf *c, const char *section, const char *name)
 {
 	return cw_conf_bool(place(c, section, name), name);
 }
 
 static bool get_word(const struct cw_client_conf *c, const char *name, const char *word)
 {
-	const char *value = get_str(c, NULL, name);
+	const char *value = cw_client_get_str(c, NULL, name);
 
 	return value && strcmp(value, word) == 0;
 }
 
-static unsigned list_count(const struct cw_client_conf *c, const char *section, const char *name)
+unsigned cw_client_list_count(const struct cw_client_conf *c, const char *section, const char *name)
 {
 	return cw_conf_list_count(place(c, section, name), name);
 }
 
-static const char *list_get(
+const char *cw_client_list_get(
 	const struct cw_client_conf *c, const char *section, const char *name, unsigned i)
 {
 	return cw_conf_list_get(place(c, section, name), name, i);
@@ -332,125 +230,108 @@ static const char *list_get(
 
 /* ---- all of it ---- */
 
+static void add_route(struct cw_client_conf *c, const char *text)
+{
+	struct cw_prefix4 p = {0};
+
+	if (parse_route(text, &p) < 0) /* none */
+		return;
+	for (unsigned i = 0; i < c->n_routes; i++)
+		if (c->routes[i].addr.v == p.addr.v && c->routes[i].len == p.len)
+			return;
+	if (c->n_routes < CW_CLIENT_ROUTES_MAX)
+		c->routes[c->n_routes++] = p;
+}
+
+static void take_lists(struct cw_client_conf *c)
+{
+	cw_brokers_init(&c->brokers, c->tls);
+	for (unsigned i = 0; i < cw_client_list_count(c, NULL, "broker"); i++)
+		(void) !cw_brokers_add(&c->brokers, cw_client_list_get(c, NULL, "broker", i));
+	for (unsigned i = 0; i < cw_client_list_count(c, NULL, "mechanisms"); i++) {
+		const char *name = cw_client_list_get(c, NULL, "mechanisms", i);
+
+		c->mechs |= CW_MECH_BIT(cw_mech_of((struct cw_slice){name, strlen(name)}));
+	}
+	for (unsigned i = 0; i < cw_client_list_count(c, "tunnel", "routes"); i++)
+		add_route(c, cw_client_list_get(c, "tunnel", "routes", i));
+}
+
+/* Out of file and flags that have passed every check. */
 static void take_values(struct cw_client_conf *c)
 {
-	c->user = get_str(c, NULL, "user");
-	c->password_file = get_str(c, NULL, "password-file");
-	c->allow_plain = get_bool(c, NULL, "allow-plain");
-	c->protocol_version = get_str(c, NULL, "protocol-version");
+	const char *source = cw_client_get_str(c, NULL, "source");
+
+	c->user = cw_client_get_str(c, NULL, "user");
+	c->password_file = cw_client_get_str(c, NULL, "password-file");
+	c->allow_plain = cw_client_get_bool(c, NULL, "allow-plain");
+	c->protocol_version = cw_client_get_str(c, NULL, "protocol-version");
 	c->minutes = get_word(c, "lifetime-unit", "minutes");
-	c->ports_min = get_str(c, NULL, "ports");
-	c->connect_timeout_s = (unsigned) get_int(c, NULL, "connect-timeout");
-	c->retry_min_ms = (uint32_t) get_int(c, NULL, "retry-min") * 1000;
-	c->retry_max_ms = (uint32_t) get_int(c, NULL, "retry-max") * 1000;
-	c->persist = get_bool(c, NULL, "persist");
+	c->ports_min = cw_client_get_str(c, NULL, "ports");
+	c->connect_timeout_s = (unsigned) cw_client_get_int(c, NULL, "connect-timeout");
+	c->retry_min_ms = (uint32_t) cw_client_get_int(c, NULL, "retry-min") * 1000;
+	c->retry_max_ms = (uint32_t) cw_client_get_int(c, NULL, "retry-max") * 1000;
+	c->persist = cw_client_get_bool(c, NULL, "persist");
 	c->exit_on_delete = get_word(c, "after-delete", "exit");
-	c->keep_lease = get_bool(c, NULL, "keep-lease");
-	c->hook = get_str(c, NULL, "hook");
-	c->hook_timeout_s = (unsigned) get_int(c, NULL, "hook-timeout");
-	c->control = get_str(c, NULL, "control");
-	c->state = get_str(c, NULL, "state");
-	c->tls = get_bool(c, "tls", "enable");
-	c->ca = get_str(c, "tls", "ca");
-	c->cert = get_str(c, "tls", "cert");
-	c->key = get_str(c, "tls", "key");
-	c->server_name = get_str(c, "tls", "server-name");
-	c->device = get_str(c, "tunnel", "device");
-	c->mtu = (unsigned) get_int(c, "tunnel", "mtu");
-	c->hop_limit = (unsigned) get_int(c, "tunnel", "hop-limit");
-	c->metric = (unsigned) get_int(c, "tunnel", "metric");
-	(void) !cw_log_level_parse(get_str(c, NULL, "log-level"), &c->log_level);
-	(void) !cw_dti_kind_parse(get_str(c, "tunnel", "kind"), &c->kind);
+	c->keep_lease = cw_client_get_bool(c, NULL, "keep-lease");
+	c->hook = cw_client_get_str(c, NULL, "hook");
+	c->hook_timeout_s = (unsigned) cw_client_get_int(c, NULL, "hook-timeout");
+	c->control = cw_client_get_str(c, NULL, "control");
+	c->state = cw_client_get_str(c, NULL, "state");
+	c->tls = cw_client_get_bool(c, "tls", "enable");
+	c->ca = cw_client_get_str(c, "tls", "ca");
+	c->cert = cw_client_get_str(c, "tls", "cert");
+	c->key = cw_client_get_str(c, "tls", "key");
+	c->server_name = cw_client_get_str(c, "tls", "server-name");
+	c->device = cw_client_get_str(c, "tunnel", "device");
+	c->mtu = (unsigned) cw_client_get_int(c, "tunnel", "mtu");
+	c->hop_limit = (unsigned) cw_client_get_int(c, "tunnel", "hop-limit");
+	c->metric = (unsigned) cw_client_get_int(c, "tunnel", "metric");
+	(void) !cw_log_level_parse(cw_client_get_str(c, NULL, "log-level"), &c->log_level);
+	(void) !cw_dti_kind_parse(cw_client_get_str(c, "tunnel", "kind"), &c->kind);
+	c->has_source = source && cw_addr6_parse(source, strlen(source), &c->source) == 0;
+	take_lists(c);
 }
 
-static int problem(FILE *err, const char *text)
+const char *cw_client_conf_place(const struct cw_client_conf *c, const char *section,
+	const char *name, unsigned i, char buf[static CW_CLIENT_PLACE])
 {
-	(void) fprintf(err, "causeway: %s\n", text);
-	return 1;
-}
+	const struct cw_conf_section *s = place(c, section, name);
+	int line = cw_conf_list_count(s, name) > i ? cw_conf_list_line(s, name, i) : 0;
 
-static int take_routes(struct cw_client_conf *c, FILE *err)
-{
-	unsigned n = list_count(c, "tunnel", "routes");
-	int bad = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		const char *text = list_get(c, "tunnel", "routes", i);
-		struct cw_prefix4 p = {0};
-		bool twice = false;
-
-		if (strcmp(text, "none") == 0) {
-			if (n > 1)
-				bad += problem(err, "routes: none stands alone");
-			continue;
-		}
-		if (parse_route(text, &p) < 0)
-			continue; /* reported by its check */
-		for (unsigned j = 0; j < c->n_routes; j++)
-			twice = twice ||
-				(c->routes[j].addr.v == p.addr.v && c->routes[j].len == p.len);
-		if (twice)
-			continue;
-		if (c->n_routes == CW_CLIENT_ROUTES_MAX)
-			return bad + problem(err, "routes: more than 64");
-		c->routes[c->n_routes++] = p;
-	}
-	return bad;
-}
-
-/* What single values do not show. */
-static int take_together(struct cw_client_conf *c, bool need_broker, FILE *err)
-{
-	const char *source = get_str(c, NULL, "source");
-	int bad = take_routes(c, err);
-
-	cw_brokers_init(&c->brokers, c->tls);
-	for (unsigned i = 0; i < list_count(c, NULL, "broker"); i++)
-		if (cw_brokers_add(&c->brokers, list_get(c, NULL, "broker", i)) == CW_E_LIMIT)
-			bad += problem(err, "broker: more than 32");
-	if (need_broker && c->brokers.n == 0)
-		bad += problem(err, "no broker: set `broker` in the file, or use --broker HOST");
-	for (unsigned i = 0; i < list_count(c, NULL, "mechanisms"); i++) {
-		const char *name = list_get(c, NULL, "mechanisms", i);
-		int m = cw_mech_of((struct cw_slice){name, strlen(name)});
-
-		c->mechs |= m >= 0 ? CW_MECH_BIT(m) : 0;
-	}
-	if (source)
-		c->has_source = cw_addr6_parse(source, strlen(source), &c->source) == 0;
-	if (c->mtu && c->mtu < CW_IPIP_MTU_MIN)
-		bad += problem(err, "mtu: at least 1240, or 0 for that of the path");
-	if ((!c->cert) != (!c->key))
-		bad += problem(err, "tls: cert and key go together");
-	if (!c->tls && (c->ca || c->cert || c->server_name))
-		bad += problem(err, "tls: ca, cert and server-name need `enable = true` or --tls");
-	if (c->retry_min_ms > c->retry_max_ms)
-		bad += problem(err, "retry-min is greater than retry-max");
-	return bad;
+	if (!line)
+		line = cw_conf_opt_line(s, name);
+	if (!line)
+		return NULL;
+	if (c->flags && s == section_of(c->flags, section))
+		return c->flag_names[line - 1];
+	(void) snprintf(buf, CW_CLIENT_PLACE, "%s:%d", cw_conf_path(c->file), line);
+	return buf;
 }
 
 int cw_client_conf_load(struct cw_client_conf *ret, const char *path,
-	const struct cw_client_flag *flags, size_t n_flags, bool need_broker, FILE *err)
+	const struct cw_client_flag *flags, size_t n_flags, bool for_up, FILE *err)
 {
 	const char *file = path ? path : DEFAULT_FILE;
-	int bad = 0;
-	int r;
+	int from_file;
+	int from_flags;
+	int together;
 
 	*ret = (struct cw_client_conf){0};
-	if (path || access(file, F_OK) == 0)
-		bad = cw_conf_load(file, &cw_client_schema, err, &ret->file);
+	ret->has_file = path || access(file, F_OK) == 0;
+	if (ret->has_file)
+		from_file = cw_conf_load(file, &cw_client_schema, err, &ret->file);
 	else
-		bad = cw_conf_parse("defaults", "", 0, &cw_client_schema, err, &ret->file);
-	if (bad < 0)
-		return bad;
-	r = parse_flags(ret, flags, n_flags, err);
-	if (r < 0)
-		return r;
-	bad += r;
-	if (bad)
-		return bad;
-	take_values(ret);
-	return take_together(ret, need_broker, err);
+		from_file = cw_conf_parse(file, "", 0, &cw_client_schema, err, &ret->file);
+	if (from_file < 0)
+		return from_file;
+	from_flags = cw_client_flags_parse(ret, flags, n_flags, err);
+	if (from_flags < 0)
+		return from_flags;
+	together = cw_client_verify(ret, for_up, err);
+	if (from_file + from_flags + together == 0)
+		take_values(ret);
+	return from_file + from_flags + together;
 }
 
 void cw_client_conf_free(struct cw_client_conf *c)
@@ -458,6 +339,7 @@ void cw_client_conf_free(struct cw_client_conf *c)
 	c->file = cw_conf_free(c->file);
 	c->flags = cw_conf_free(c->flags);
 	c->flags_text = cw_free(c->flags_text);
+	c->flag_names = cw_free(c->flag_names);
 }
 
 unsigned cw_client_mechs(const struct cw_client_conf *c, bool has_password, bool exposed)

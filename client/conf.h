@@ -11,7 +11,7 @@
 #include "client/brokers.h"
 #include "client/dti/dti.h"
 
-enum { CW_CLIENT_ROUTES_MAX = 64 };
+enum { CW_CLIENT_ROUTES_MAX = 64, CW_CLIENT_BROKERS_MAX = CW_BROKERS_MAX / 2 };
 
 extern const struct cw_conf_schema cw_client_schema;
 
@@ -46,22 +46,32 @@ struct cw_client_conf {
 	unsigned n_routes;
 
 	struct cw_conf *file;
+	bool has_file;         /* false: there is no file, `file` holds the defaults */
 	struct cw_conf *flags; /* NULL: no flags */
 	char *flags_text;
+	const char **flag_names; /* of the lines of flags_text */
 };
 
-/* One flag as given: `value` NULL for a flag without argument ("true"). Borrowed. */
+/* One flag as given: its name ("--mtu"), the option it sets, and the value, NULL for a flag without
+ * argument ("true"). Borrowed as long as the configuration. */
 struct cw_client_flag {
-	const char *section, *option, *value;
+	const char *name, *section, *option, *value;
 };
 
-/* path: the file; NULL: the default one, which may be missing. Problems go to err, one a line;
- * their number is returned, or -errno if the file cannot be read. *ret: given, to be freed with
- * cw_client_conf_free() whatever the result. need_broker: having none is a problem. */
+/* path: the file; NULL: the default one, which may be missing. Problems go to err, one a line, as
+ * "FILE:LINE: text" or "--FLAG: text"; their number is returned, or -errno if the file cannot be
+ * read (reported as well). *ret: given, to be freed with cw_client_conf_free() whatever the result;
+ * without a problem the values are in it. for_up: what `up` needs is looked at, too: a broker,
+ * files of TLS, password and hook. */
 int cw_client_conf_load(struct cw_client_conf *ret, const char *path,
-	const struct cw_client_flag *flags, size_t n_flags, bool need_broker,
-	FILE *err) CW_MUST_CHECK;
+	const struct cw_client_flag *flags, size_t n_flags, bool for_up, FILE *err) CW_MUST_CHECK;
 void cw_client_conf_free(struct cw_client_conf *c);
+
+/* Where an option was set, for messages: "--mtu" or "FILE:LINE"; of a list its i-th value (0 for
+ * the others). NULL: nowhere. Borrowed, or buf. */
+#define CW_CLIENT_PLACE 512
+const char *cw_client_conf_place(const struct cw_client_conf *c, const char *section,
+	const char *name, unsigned i, char buf[static CW_CLIENT_PLACE]);
 
 /* Which mechanisms may be used on a connection: what was asked for, less what would give a secret
  * away or cannot work. exposed: the broker was learned over a connection without TLS (guide tsp.md

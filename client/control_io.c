@@ -43,7 +43,7 @@ struct cw_control {
 	struct cw_loop *loop;
 	const struct cw_control_ops *ops;
 	void *arg;
-	char path[108];
+	char path[CW_CONTROL_PATH_MAX + 1];
 	uv_pipe_t pipe;
 	struct cw_list clients;
 	unsigned n_clients;

@@ -11,7 +11,7 @@
 #include "base/defs.h"
 #include "base/loop.h"
 
-enum { CW_CONTROL_TEXT_MAX = 8192 };
+enum { CW_CONTROL_TEXT_MAX = 8192, CW_CONTROL_PATH_MAX = 107 };
 
 enum cw_control_command { CW_CONTROL_STATUS, CW_CONTROL_RENEW, CW_CONTROL_DOWN };
 

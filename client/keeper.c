@@ -302,23 +302,55 @@ static int code_of(enum cw_tsp_event status)
 }
 
 /* The broker's words, made fit for a terminal. */
+static char *plain(struct cw_slice words, char *to, size_t cap)
+{
+	size_t n = words.n < cap - 1 ? words.n : cap - 1;
+
+	for (size_t i = 0; i < n; i++)
+		to[i] = words.p[i] >= ' ' && words.p[i] < 0x7f ? words.p[i] : '?';
+	to[n] = '\0';
+	return to;
+}
+
+/* What the user may do about a refusal. */
+static const char *advice(enum cw_tsp_event status)
+{
+	switch (status) {
+	case CW_TSP_AUTH:
+		return "; check user and password-file";
+	case CW_TSP_POOL_EMPTY:
+		return "; try later, or another broker";
+	case CW_TSP_VERSION:
+		return "; it speaks neither TSP 2.0.0 nor 1.0";
+	default:
+		return "";
+	}
+}
+
 static void note_status(struct cw_keeper *k, const struct cw_tsp_client_event *ev)
 {
 	char text[80];
-	size_t n = ev->text.n < sizeof text - 1 ? ev->text.n : sizeof text - 1;
 
-	for (size_t i = 0; i < n; i++)
-		text[i] = ev->text.p[i] >= ' ' && ev->text.p[i] < 0x7f ? ev->text.p[i] : '?';
-	text[n] = '\0';
 	k->code = code_of(ev->status);
-	(void) snprintf(k->error, sizeof k->error, "the broker answered %u %s", ev->code, text);
+	(void) snprintf(k->error, sizeof k->error, "the broker answered %u %s%s", ev->code,
+		plain(ev->text, text, sizeof text), advice(ev->status));
+}
+
+/* The broker named others: those are asked. Circles end here. */
+static void follow(struct cw_keeper *k, const struct cw_tsp_msg *msg)
+{
+	size_t n = strlen(k->error);
+
+	if (!msg || !msg->n_brokers || cw_brokers_redirect(k->brokers, msg))
+		return;
+	(void) snprintf(k->error + n, sizeof k->error - n,
+		"; the brokers it names were asked already, or it is one redirect too many");
 }
 
 /* A refusal that is final here. A list names others; a lease that is held stays until its end. */
 static void refused(struct cw_keeper *k, const struct cw_tsp_client_event *ev, struct cw_now now)
 {
-	if (ev->msg && ev->msg->n_brokers)
-		(void) cw_brokers_redirect(k->brokers, ev->msg);
+	follow(k, ev->msg);
 	give_up_broker(k, now);
 }
 
@@ -443,9 +475,26 @@ static int code_of_why(const struct cw_tsp_client_event *ev)
 	}
 }
 
+/* What the user may look at; ends where the broker's own words belong. */
+static const char *advice_why(enum cw_tsp_why why)
+{
+	switch (why) {
+	case CW_TSP_WHY_MECHANISM:
+		return " (see user, password-file, mechanisms, tls, allow-plain); it says: ";
+	case CW_TSP_WHY_PROOF:
+		return "; somebody else may answer in its place";
+	case CW_TSP_WHY_PROTOCOL:
+		return "; is it a TSP broker, and does this port want TLS?";
+	default:
+		return "";
+	}
+}
+
 static void on_closed(struct cw_keeper *k, const struct cw_tsp_client_event *ev, struct cw_now now)
 {
 	const char *next;
+	char text[300];
+	char words[120];
 
 	k->link = CW_LINK_OFF;
 	k->asked = CW_TSP_ACTION_NONE;
@@ -454,10 +503,11 @@ static void on_closed(struct cw_keeper *k, const struct cw_tsp_client_event *ev,
 		note_status(k, ev);
 		k->code = code_of_why(ev);
 	} else {
-		note(k, code_of_why(ev), cw_tsp_why_text(ev->why));
+		(void) snprintf(text, sizeof text, "%s%s%s", cw_tsp_why_text(ev->why),
+			advice_why(ev->why), plain(ev->text, words, sizeof words));
+		note(k, code_of_why(ev), text);
 	}
-	if (ev->msg && ev->msg->n_brokers)
-		(void) cw_brokers_redirect(k->brokers, ev->msg);
+	follow(k, ev->msg);
 	/* RFC 5572 4.4.2: another version on a new connection to the same broker. */
 	next = ev->why == CW_TSP_WHY_VERSION ? cw_tsp_version_next(k->version) : NULL;
 	if (next && k->brokers->current >= 0) {

@@ -115,7 +115,7 @@ struct cw_keeper {
 	int64_t drift_ms;     /* boot less mono, grows in suspend */
 	int end_code;         /* what the end is to be reported as, if not 0 */
 	int code;             /* exit code of the last failure */
-	char error[160];      /* and its text; empty: none since the last success */
+	char error[320];      /* and its text; empty: none since the last success */
 	struct cw_keeper_action queue[CW_KEEPER_ACTIONS_MAX];
 	unsigned first, count;
 };

@@ -32,7 +32,7 @@
 enum { OPTIONS_MAX = 256, ASK_TIMEOUT_S = 90, OPTION_BASE = 1000 };
 
 static const struct flag {
-	const char *name;
+	const char *name; /* with its dashes */
 	char letter;
 	const char *argument; /* NULL: none */
 	const char *section, *option;
@@ -40,7 +40,7 @@ static const struct flag {
 	const char *help;
 } flags[] = {
 #define CW_FLAG(name_, letter_, argument_, section_, option_, commands_, help_) \
-	{.name = (name_),                                                       \
+	{.name = "--" name_,                                                    \
 		.letter = (letter_),                                            \
 		.argument = (argument_),                                        \
 		.section = (section_),                                          \
@@ -90,17 +90,11 @@ static void print_flags(char letter, FILE *to)
 
 		if (letter && !strchr(f->commands, letter))
 			continue;
-		(void) snprintf(left, sizeof left, "%c%c%s --%s%s%s", f->letter ? '-' : ' ',
+		(void) snprintf(left, sizeof left, "%c%c%s %s%s%s", f->letter ? '-' : ' ',
 			f->letter ? f->letter : ' ', f->letter ? "," : " ", f->name,
 			f->argument ? " " : "", f->argument ? f->argument : "");
 		(void) fprintf(to, "  %-34s %s\n", left, f->help);
 	}
-}
-
-static int usage(const char *problem)
-{
-	(void) fprintf(stderr, "causeway: %s\nTry 'causeway --help'.\n", problem);
-	return CW_EXIT_USAGE;
 }
 
 static int help(const struct command *c)
@@ -127,29 +121,30 @@ static int help(const struct command *c)
 
 static int set_plain(struct line *l, const char *name, const char *value)
 {
-	if (strcmp(name, "config") == 0)
+	if (strcmp(name, "--config") == 0)
 		l->config = value;
-	else if (strcmp(name, "foreground") == 0)
+	else if (strcmp(name, "--foreground") == 0)
 		l->foreground = true;
-	else if (strcmp(name, "once") == 0)
+	else if (strcmp(name, "--once") == 0)
 		l->once = true;
-	else if (strcmp(name, "release") == 0)
+	else if (strcmp(name, "--release") == 0)
 		l->release = true;
-	else if (strcmp(name, "keep") == 0)
+	else if (strcmp(name, "--keep") == 0)
 		l->keep = true;
-	else if (strcmp(name, "json") == 0)
+	else if (strcmp(name, "--json") == 0)
 		l->json = true;
-	else if (strcmp(name, "check-config") == 0)
+	else if (strcmp(name, "--check-config") == 0)
 		l->check = true;
-	else if (strcmp(name, "help") == 0)
+	else if (strcmp(name, "--help") == 0)
 		l->help = true;
-	else if (strcmp(name, "version") == 0)
+	else if (strcmp(name, "--version") == 0)
 		l->version = true;
-	else if (strcmp(name, "print") == 0) {
+	else if (strcmp(name, "--print") == 0) {
 		l->print = true;
 		l->json = strcmp(value, "json") == 0;
-		return l->json || strcmp(value, "text") == 0 ? 0
-							     : usage("--print takes json or text");
+		if (!l->json && strcmp(value, "text") != 0)
+			return cw_prog_usage(
+				"causeway", "--print \"%.60s\"; it takes json or text", value);
 	}
 	return 0;
 }
@@ -157,19 +152,40 @@ static int set_plain(struct line *l, const char *name, const char *value)
 static int set_flag(
 	struct line *l, const struct flag *f, const char *value, const struct command *c)
 {
-	char text[160];
-
-	if (c && !strchr(f->commands, c->letter)) {
-		(void) snprintf(
-			text, sizeof text, "--%s does not belong to '%s'", f->name, c->name);
-		return usage(text);
-	}
+	if (c && !strchr(f->commands, c->letter))
+		return cw_prog_usage("causeway",
+			"%s does not belong to '%s'; 'causeway %s --help' names what does", f->name,
+			c->name, c->name);
 	if (!f->option)
 		return set_plain(l, f->name, value);
 	if (l->n_options == OPTIONS_MAX)
-		return usage("too many flags");
-	l->options[l->n_options++] = (struct cw_client_flag){f->section, f->option, value};
+		return cw_prog_usage("causeway", "more than %d flags", OPTIONS_MAX);
+	l->options[l->n_options++] = (struct cw_client_flag){f->name, f->section, f->option, value};
 	return 0;
+}
+
+static int no_such_command(const char *word)
+{
+	const char *names[CW_ARRAY_LEN(commands) + 1] = {NULL};
+	const char *near;
+
+	for (size_t i = 0; i < CW_ARRAY_LEN(commands); i++)
+		names[i] = commands[i].name;
+	near = cw_conf_nearest(word, names);
+	if (near)
+		return cw_prog_usage(
+			"causeway", "no command \"%.60s\"; did you mean %s?", word, near);
+	return cw_prog_usage("causeway",
+		"no command \"%.60s\"; there are up, down, status, renew and version", word);
+}
+
+/* The flag of a value that getopt_long() gives. */
+static const struct flag *flag_of(int got)
+{
+	for (size_t i = 0; got < OPTION_BASE && i < CW_ARRAY_LEN(flags); i++)
+		if (flags[i].letter == got)
+			return &flags[i];
+	return &flags[got - OPTION_BASE];
 }
 
 static int parse(struct line *l, int argc, char **argv, const struct command *c)
@@ -181,29 +197,27 @@ static int parse(struct line *l, int argc, char **argv, const struct command *c)
 	int r = 0;
 
 	for (size_t i = 0; i < CW_ARRAY_LEN(flags); i++) {
-		longs[i] = (struct option){flags[i].name,
+		longs[i] = (struct option){flags[i].name + 2,
 			flags[i].argument ? required_argument : no_argument, NULL,
-			OPTION_BASE + (int) i};
+			flags[i].letter ? flags[i].letter : OPTION_BASE + (int) i};
 		if (!flags[i].letter)
 			continue;
 		shorts[n++] = flags[i].letter;
 		if (flags[i].argument)
 			shorts[n++] = ':';
 	}
+	opterr = 0; /* it would not know our name, nor what was meant */
 	/* NOLINTNEXTLINE(concurrency-mt-unsafe): before any thread */
 	while (r == 0 && (got = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
-		const struct flag *f = got >= OPTION_BASE ? &flags[got - OPTION_BASE] : NULL;
-
 		if (got == '?')
-			return CW_EXIT_USAGE; /* getopt has said why */
-		for (size_t i = 0; !f && i < CW_ARRAY_LEN(flags); i++)
-			if (flags[i].letter == got)
-				f = &flags[i];
-		if (f)
-			r = set_flag(l, f, optarg, c);
+			return cw_prog_bad_flag("causeway", argv[optind - 1], longs);
+		r = set_flag(l, flag_of(got), optarg, c);
 	}
 	if (r == 0 && optind < argc)
-		r = usage("too many words");
+		r = c ? cw_prog_usage("causeway",
+				"unexpected \"%.60s\"; '%s' takes flags only, a value stands right behind its flag",
+				argv[optind], c->name)
+		      : no_such_command(argv[optind]);
 	return r;
 }
 
@@ -290,13 +304,16 @@ static int go_to_background(const struct line *l)
 
 static int read_secret(const struct cw_client_conf *conf, char **ret)
 {
+	char buf[CW_CLIENT_PLACE];
+	const char *place = cw_client_conf_place(conf, NULL, "password-file", 0, buf);
 	bool open_to_others;
 	int r = cw_secret_read(conf->password_file, ret, &open_to_others);
 
 	if (r < 0) {
-		(void) fprintf(stderr, "causeway: the password cannot be read from %s: %s\n",
-			conf->password_file ? conf->password_file : "the credential",
-			cw_strerror(r));
+		(void) fprintf(stderr, "%s: the password cannot be read from %s: %s\n",
+			place ? place : "causeway",
+			conf->password_file ? conf->password_file : "systemd's credential",
+			cw_secret_problem(r));
 		return CW_EXIT_FAILURE;
 	}
 	if (open_to_others)
@@ -345,9 +362,9 @@ static int run_up(const struct line *l, const struct cw_client_conf *conf)
 	return r;
 }
 
-static int load(const struct line *l, bool need_broker, struct cw_client_conf *conf)
+static int load(const struct line *l, bool for_up, struct cw_client_conf *conf)
 {
-	int r = cw_client_conf_load(conf, l->config, l->options, l->n_options, need_broker, stderr);
+	int r = cw_client_conf_load(conf, l->config, l->options, l->n_options, for_up, stderr);
 
 	return r == 0 ? 0 : CW_EXIT_FAILURE;
 }
@@ -355,11 +372,13 @@ static int load(const struct line *l, bool need_broker, struct cw_client_conf *c
 static int cmd_up(const struct line *l)
 {
 	struct cw_client_conf conf;
-	int r = load(l, true, &conf);
+	int r;
 
-	if (r == 0 && (l->release || l->print) && !l->once)
-		r = usage("--release and --print go with --once");
-	else if (r == 0 && l->check)
+	if ((l->release || l->print) && !l->once)
+		return cw_prog_usage(
+			"causeway", "%s needs --once", l->release ? "--release" : "--print");
+	r = load(l, true, &conf);
+	if (r == 0 && l->check)
 		(void) printf("the configuration is fine\n");
 	else if (r == 0 && !l->once && !l->foreground)
 		r = go_to_background(l);
@@ -386,7 +405,9 @@ static int ask(const struct line *l, const char *command)
 	if (r >= 0) {
 		(void) fputs(text, r == 0 || l->json ? stdout : stderr);
 	} else if (r == -ENOENT || r == -ECONNREFUSED) {
-		(void) fprintf(stderr, "causeway: no client is running (%s)\n", conf.control);
+		(void) fprintf(stderr,
+			"causeway: no client is running (%s); 'causeway up' starts one\n",
+			conf.control);
 		r = CW_EXIT_NOT_RUNNING;
 	} else {
 		(void) fprintf(stderr, "causeway: %s: %s\n", conf.control, cw_strerror(r));
@@ -436,7 +457,7 @@ int main(int argc, char **argv)
 	if (l.help)
 		return help(c);
 	if (!c)
-		return usage(
-			argc > 1 && argv[1][0] != '-' ? "no such command" : "a command is missing");
+		return cw_prog_usage("causeway",
+			"a command is missing; the first word is up, down, status, renew or version");
 	return c->run(&l);
 }

@@ -88,6 +88,15 @@ int cw_secret_read(const char *file, char **ret, bool *ret_open)
 	return 0;
 }
 
+const char *cw_secret_problem(int r)
+{
+	if (r == CW_E_SYNTAX)
+		return "its first line is empty or has a NUL; write the password there";
+	if (r == CW_E_LIMIT)
+		return "its first line is longer than 255 octets; a password is shorter";
+	return cw_strerror(r);
+}
+
 char *cw_secret_free(char *secret)
 {
 	return cw_free_secret(secret, secret ? CW_SECRET_MAX : 0);

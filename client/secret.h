@@ -14,5 +14,7 @@ enum { CW_SECRET_MAX = 256 }; /* with NUL */
  * no credential. *ret_open: others than the owner can read the file. 0, -errno, CW_E_SYNTAX
  * (empty), CW_E_LIMIT (too long). */
 int cw_secret_read(const char *file, char **ret, bool *ret_open) CW_MUST_CHECK;
+/* The result < 0 of cw_secret_read() in words, with what would be right; static. */
+const char *cw_secret_problem(int r);
 /* Wipes first. NULL is fine; returns NULL. */
 char *cw_secret_free(char *secret);

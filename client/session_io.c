@@ -21,7 +21,7 @@ enum {
 	KEEPALIVE_S = 60,
 	FLUSH_MS = 1000,
 	READ_SIZE = 4096,
-	TEXT_MAX = 160,
+	TEXT_MAX = 320,
 };
 
 struct attempt {
@@ -276,7 +276,9 @@ static void input_tls(struct cw_session *s, const void *p, size_t n)
 
 	flush_tls(s);
 	if (r < 0 && !s->tsp_started) {
-		(void) snprintf(s->text, sizeof s->text, "TLS: %s", cw_tls_error());
+		(void) snprintf(s->text, sizeof s->text, "TLS: %s; %s", cw_tls_error(),
+			r == CW_E_AUTH ? "check ca and server-name"
+				       : "does the broker speak TLS at this port?");
 		unreachable(s, s->text);
 		return;
 	}
@@ -343,13 +345,28 @@ static void won(struct cw_session *s, struct attempt *a)
 		flush_tls(s);
 }
 
+/* What the user may look at. */
+static const char *advice(int status)
+{
+	switch (status) {
+	case UV_ECONNREFUSED:
+		return "; no broker listens there, check host and port";
+	case UV_ENETUNREACH:
+	case UV_EHOSTUNREACH:
+		return "; this host has no route to it";
+	default:
+		return "";
+	}
+}
+
 static void failed(struct cw_session *s, const struct attempt *a, int status)
 {
 	char where[CW_ENDPOINT_STRLEN];
 
 	s->n_failed++;
-	(void) snprintf(s->text, sizeof s->text, "%s: %s",
-		cw_sockaddr_str((const struct sockaddr *) &a->to, where), uv_strerror(status));
+	(void) snprintf(s->text, sizeof s->text, "%s: %s%s",
+		cw_sockaddr_str((const struct sockaddr *) &a->to, where), uv_strerror(status),
+		advice(status));
 	if (s->n_failed == s->n_addresses)
 		unreachable(s, s->text);
 	else if (s->n_started == s->n_failed)
@@ -463,7 +480,9 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
 	struct cw_session *s = req->data;
 
 	if (!s->ended && status < 0) {
-		(void) snprintf(s->text, sizeof s->text, "%.60s: %s", s->host, uv_strerror(status));
+		(void) snprintf(s->text, sizeof s->text,
+			"the name %.60s cannot be resolved: %s; check its spelling and this host's DNS",
+			s->host, uv_strerror(status));
 		unreachable(s, s->text);
 	} else if (!s->ended) {
 		order_addresses(s, res);

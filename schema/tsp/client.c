@@ -292,8 +292,12 @@ static void write_base64(struct cw_writer *w, struct cw_slice data)
 		w->pos += n;
 }
 
-static void authenticate(struct cw_tsp_client *c, unsigned offered, int64_t now_ms)
+/* capability: the line that offers them. */
+static void authenticate(
+	struct cw_tsp_client *c, struct cw_slice capability, unsigned offered, int64_t now_ms)
 {
+	struct cw_tsp_client_event none = {
+		.why = CW_TSP_WHY_MECHANISM, .status = CW_TSP_EVENTS, .text = capability};
 	char buf[CW_TSP_SASL_LINE_MAX + 64];
 	struct cw_writer w = cw_writer_of(buf, sizeof buf);
 	struct cw_slice initial = {0};
@@ -310,7 +314,10 @@ static void authenticate(struct cw_tsp_client *c, unsigned offered, int64_t now_
 	}
 	if (r < 0) {
 		c->mech = -1;
-		close_why(c, r == -ENOMEM ? CW_TSP_WHY_NOMEM : CW_TSP_WHY_MECHANISM);
+		if (r == -ENOMEM)
+			none = (struct cw_tsp_client_event){
+				.why = CW_TSP_WHY_NOMEM, .status = CW_TSP_EVENTS};
+		close_with(c, &none);
 		return;
 	}
 	c->state = CW_TSP_C_SASL;
@@ -380,7 +387,7 @@ static void on_line(struct cw_tsp_client *c, struct cw_slice line, int64_t now_m
 
 	if (c->state == CW_TSP_C_VERSION) {
 		if (read_capability(c, line, &offered))
-			authenticate(c, offered, now_ms);
+			authenticate(c, line, offered, now_ms);
 		return;
 	}
 	if (!is_status(line)) {

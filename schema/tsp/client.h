@@ -65,7 +65,8 @@ struct cw_tsp_client_event {
 	enum cw_tsp_event status; /* REPLY, and CLOSED if code is not 0; CW_TSP_EVENTS: a code
 				     unknown to us */
 	unsigned code;            /* as received, with the 1000 of a broker list; 0: none */
-	struct cw_slice text;     /* of the status line; a peer's words: escape before showing */
+	struct cw_slice text; /* of the status line, or the CAPABILITY line of which no mechanism
+				 was allowed; a peer's words: escape before showing */
 	const struct cw_tsp_msg
 		*msg; /* what came with it, or NULL; a broker list is in msg->brokers */
 };

@@ -58,7 +58,7 @@ static void look(struct cw_conf *c)
 	}
 }
 
-static const struct cw_conf_schema schema = {kinds, opts, look};
+static const struct cw_conf_schema schema = {.sections = kinds, .opts = opts, .verify = look};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

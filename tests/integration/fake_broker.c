@@ -7,7 +7,8 @@
  * listens there (port 0: picks one) and prints "listening PORT". Then a line of standard input is a
  * command:
  *
- * mode ok|full|busy|gone|auth|old|redirect|silent (gone: named addresses are not theirs)
+ * mode ok|full|busy|gone|auth|old|version|redirect|silent|garbage (gone: named addresses are not
+ * theirs; old: 1.0 only; version: none; garbage: no TSP at all)
  *
  * address IPV4, lifetime SECONDS, to HOST:PORT (for redirect), delete (pushes one to all), close
  * (all)
@@ -167,13 +168,16 @@ static void on_line(struct client *c, struct cw_slice line)
 	(void) snprintf(text, sizeof text, "%.*s", (int) line.n, line.p);
 	if (c->state == WANT_VERSION) {
 		say("version", line.n > 8 ? text + 8 : text);
-		if (cw_tsp_parse_version(line, &c->version) < 0 ||
+		if (cw_tsp_parse_version(line, &c->version) < 0 || strcmp(mode, "version") == 0 ||
 			(strcmp(mode, "old") == 0 && c->version == CW_TSP_V2)) {
 			send_status(c, CW_TSP_VERSION, NULL);
 			bye(c);
 			return;
 		}
-		send_text(c, "CAPABILITY TUNNEL=V4V6 AUTH=ANONYMOUS\r\n", 39);
+		if (strcmp(mode, "garbage") == 0)
+			send_text(c, "HTTP/1.1 400 Bad Request\r\n", 26);
+		else
+			send_text(c, "CAPABILITY TUNNEL=V4V6 AUTH=ANONYMOUS\r\n", 39);
 		c->state = WANT_LOGIN;
 	} else if (strcmp(mode, "auth") == 0) {
 		send_status(c, CW_TSP_AUTH, NULL);

@@ -86,7 +86,7 @@ static void verify(struct cw_conf *c)
 	}
 }
 
-static const struct cw_conf_schema schema = {kinds, opts, verify};
+static const struct cw_conf_schema schema = {.sections = kinds, .opts = opts, .verify = verify};
 
 static const char documented[] =
 	"    state-dir = \"/var/lib/causeway\"\n"

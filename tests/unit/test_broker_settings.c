@@ -159,8 +159,8 @@ static const struct mistake mistakes[] = {
 	{"user \"u\" { }\n",
 		"f:1: user \"u\" needs one of the options \"password\" and \"password-file\"\n"},
 	{"user \"u\" { password = \"x\" password-file = \"/dev/null\" }\n",
-		"f:1: user \"u\" needs one of the options \"password\" and \"password-file\"\n"
-		"f:1: the first line of /dev/null is no password\n"},
+		"f:1: user \"u\" has \"password\" and \"password-file\"; remove one of them\n"
+		"f:1: the first line of /dev/null is no password; write it there, 1 to 255 characters without control characters\n"},
 	{"user \"u\" {\n password-file = \"/nonexistent/file\" }\n",
 		"f:2: /nonexistent/file cannot be read: "},
 	{"user \"u\" { password = \"x\" pool = \"nope\" }\n",

@@ -144,10 +144,14 @@ static int load(struct cw_client_conf *c, const char *text, const struct cw_clie
 
 static void file_and_flags(void **state)
 {
-	const struct cw_client_flag flags[] = {{NULL, "broker", "b1"}, {"tunnel", "mtu", "1400"},
-		{NULL, "broker", "b2:99"}, {"tunnel", "routes", "none"},
-		{NULL, "allow-plain", NULL}, {"tunnel", "mtu", "1300"}};
+	const struct cw_client_flag flags[] = {{"--broker", NULL, "broker", "b1"},
+		{"--mtu", "tunnel", "mtu", "1400"}, {"--broker", NULL, "broker", "b2:99"},
+		{"--route", "tunnel", "routes", "none"},
+		{"--allow-plain", NULL, "allow-plain", NULL}, {"--mtu", "tunnel", "mtu", "1300"},
+		{"--server-name", "tls", "server-name", "it's a \\"},
+		{"--tls", "tls", "enable", NULL}};
 	struct cw_client_conf c;
+	char place[CW_CLIENT_PLACE];
 	char problems[2048] = "";
 	const char *text =
 		"broker = { \"a\" }\nuser = \"al\"\nretry-max = 20\n"
@@ -171,8 +175,13 @@ static void file_and_flags(void **state)
 	assert_int_equal(c.mtu, 1300); /* the last one counts */
 	assert_int_equal(c.metric, 7);
 	assert_int_equal(c.n_routes, 0);
-	assert_true(c.allow_plain);
+	assert_true(c.allow_plain && c.tls);
+	assert_string_equal(c.server_name, "it's a \\");
 	assert_string_equal(c.user, "al");
+	assert_string_equal(cw_client_conf_place(&c, "tunnel", "mtu", 0, place), "--mtu");
+	assert_string_equal(cw_client_conf_place(&c, NULL, "broker", 1, place), "--broker");
+	assert_non_null(strstr(cw_client_conf_place(&c, "tunnel", "metric", 0, place), "c.conf:4"));
+	assert_null(cw_client_conf_place(&c, NULL, "hook", 0, place));
 	cw_client_conf_free(&c);
 	/* No route option at all: everything. */
 	assert_int_equal(load(&c, "broker = { \"a\" }\n", NULL, 0, problems, sizeof problems), 0);
@@ -193,10 +202,12 @@ static void mistakes(void **state)
 		{"broker = { \"a\" }\nprotocol-version = \"3.0\"\n", "c.conf:2:", 1},
 		{"broker = { \"a\" }\nmechanisms = { \"CRAM-MD5\" }\n", "c.conf:2:", 1},
 		{"broker = { \"a\" }\nhook = \"hook\"\n", "absolute", 1},
-		{"broker = { \"a\" }\ntls { cert = \"/c\" }\n", "cert and key", 2},
-		{"broker = { \"a\" }\ntls { ca = \"/c\" }\n", "need `enable", 1},
-		{"broker = { \"a\" }\nretry-min = 10 retry-max = 5\n", "retry-min", 1},
-		{"broker = { \"a\" }\ntunnel { mtu = 1239 }\n", "1240", 1},
+		{"broker = { \"a\" }\ntls { cert = \"/c\" }\n", "cert and key", 3},
+		{"broker = { \"a\" }\ntls { ca = \"/c\" }\n",
+			"c.conf:2: ca is of use with TLS only", 2},
+		{"broker = { \"a\" }\nretry-min = 10 retry-max = 5\n",
+			"c.conf:2: retry-min (10) is", 1},
+		{"broker = { \"a\" }\ntunnel { mtu = 1239 }\n", "c.conf:2: 1239 is too small", 1},
 		{"broker = { \"a\" }\ntunnel { device = \"a/b\" }\n", "c.conf:2:", 1},
 		{"broker = { \"a\" }\ntunnel { device = \"a%s\" }\n", "c.conf:2:", 1},
 		{"broker = { \"a\" }\ntunnel { device = \"a234567890123456\" }\n", "c.conf:2:", 1},
@@ -205,8 +216,12 @@ static void mistakes(void **state)
 			"none stands alone", 1},
 		{"broker = { \"a\" }\nlifetime-unit = \"hours\" after-delete = \"no\" ports = \"8\" log-level = \"x\"\n",
 			"c.conf:2:", 4},
+		/* Single values and what they do together: all of it at once. */
+		{"broker = { \"a\" }\nuser = 3 retry-mn = 1\npassword-file = \"/nonexistent\"\n"
+		 "tunnel {\n mtu = 1239\n}\ntls {\n key = \"k\"\n}\n",
+			"c.conf:5: 1239 is too small", 6},
 	};
-	const struct cw_client_flag quote[] = {{NULL, "user", "a'b"}};
+	const struct cw_client_flag quote[] = {{"--user", NULL, "user", "a\nb"}};
 	char problems[4096];
 	struct cw_client_conf c;
 
