@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/timerfd.h>
@@ -22,7 +21,6 @@
 #include "base/prog.h"
 #include "client/client_io.h"
 #include "client/control_io.h"
-#include "client/dti/dti.h"
 #include "client/dti/netlink.h"
 #include "client/exit.h"
 #include "client/hook_io.h"
@@ -30,6 +28,7 @@
 #include "client/print.h"
 #include "client/session_io.h"
 #include "client/state.h"
+#include "client/tunnel_io.h"
 
 enum { FAREWELL_MS = 3000 }; /* for connections and the resolver to let go at the end */
 
@@ -42,7 +41,7 @@ struct client {
 	struct cw_keeper keeper;
 	struct cw_session *session;
 	struct cw_addr6 source; /* this end, as the session has it */
-	struct cw_dti *dti;
+	struct cw_tunnel tunnel;
 	struct cw_hooks *hooks;
 	struct cw_control *control;
 	struct cw_timer *farewell;
@@ -50,6 +49,9 @@ struct client {
 	int alarm_fd;
 	uv_poll_t watch; /* addresses of the host */
 	int watch_fd;
+	/* What is to be done with the state file when the hooks are done. */
+	enum { UNDONE_NOTHING, UNDONE_FORGET, UNDONE_KEEP } undone;
+	struct cw_keeper_lease undone_lease;
 	bool in_actions;
 	bool ending; /* EXIT came; hooks may still run */
 	bool told;   /* verdict was called */
@@ -58,12 +60,6 @@ struct client {
 	int code;
 	const char *version; /* of the session; static */
 	int mech;
-
-	/* From the packet thread. */
-	struct cw_loop_task task;
-	_Atomic bool task_posted;
-	_Atomic int new_mtu, failed;
-	_Atomic bool unbound;
 };
 
 static struct cw_now now_of(const struct client *c)
@@ -126,52 +122,21 @@ static void log_lease(const struct cw_keeper_lease *l, const char *event, const 
 
 /* ---- the tunnel ---- */
 
-/* Loop thread: what the packet thread reported. */
-static void on_dti_task(struct cw_loop_task *task)
-{
-	struct client *c = cw_container_of(task, struct client, task);
-	int mtu;
-	int failed;
-
-	atomic_store(&c->task_posted, false);
-	mtu = atomic_exchange(&c->new_mtu, 0);
-	failed = atomic_exchange(&c->failed, 0);
-	if (!c->dti)
-		return;
-	if (mtu)
-		cw_log(CW_LOG_INFO,
-			CW_F(CW_F_EVENT("client.mtu"), CW_F_STR("device", cw_dti_device(c->dti)),
-				CW_F_INT("mtu", mtu)),
-			"the tunnel's MTU follows the path");
-	if (atomic_exchange(&c->unbound, false)) {
-		cw_log(CW_LOG_WARNING, CW_F(CW_F_EVENT("client.unbound")),
-			"the TEP does not know this lease, it is renewed");
-		cw_keeper_unbound(&c->keeper, now_of(c));
-	}
-	if (failed)
-		cw_keeper_tunnel_failed(
-			&c->keeper, CW_EXIT_FAILURE, "the tunnel's device is gone", now_of(c));
-	settle(c);
-}
-
-/* Packet thread. */
-static void on_dti_event(void *arg, enum cw_dti_event event, int value)
+static void on_unbound(void *arg)
 {
 	struct client *c = arg;
 
-	switch (event) {
-	case CW_DTI_EV_MTU:
-		atomic_store(&c->new_mtu, value);
-		break;
-	case CW_DTI_EV_UNBOUND:
-		atomic_store(&c->unbound, true);
-		break;
-	case CW_DTI_EV_FAILED:
-		atomic_store(&c->failed, value);
-		break;
-	}
-	if (!atomic_exchange(&c->task_posted, true))
-		cw_loop_post(c->loop, &c->task);
+	cw_keeper_unbound(&c->keeper, now_of(c));
+	settle(c);
+}
+
+static void on_tunnel_failed(void *arg)
+{
+	struct client *c = arg;
+
+	cw_keeper_tunnel_failed(
+		&c->keeper, CW_EXIT_FAILURE, "the tunnel's device is gone", now_of(c));
+	settle(c);
 }
 
 static void run_hook(struct client *c, const char *event, const char *reason,
@@ -179,9 +144,9 @@ static void run_hook(struct client *c, const char *event, const char *reason,
 {
 	const struct cw_hook_facts f = {.event = event,
 		.reason = reason,
-		.device = c->dti ? cw_dti_device(c->dti) : "",
-		.kind = c->dti ? cw_dti_kind_name(c->dti) : "",
-		.mtu = c->dti ? cw_dti_mtu(c->dti) : 0,
+		.device = c->tunnel.dti ? cw_dti_device(c->tunnel.dti) : "",
+		.kind = c->tunnel.dti ? cw_dti_kind_name(c->tunnel.dti) : "",
+		.mtu = c->tunnel.dti ? cw_dti_mtu(c->tunnel.dti) : 0,
 		.lease = lease};
 
 	cw_hooks_run(c->hooks, &f);
@@ -189,24 +154,9 @@ static void run_hook(struct client *c, const char *event, const char *reason,
 
 static int open_tunnel(struct client *c, const struct cw_keeper_lease *l)
 {
-	const struct cw_dti_conf conf = {.kind = c->conf->kind,
-		.device = c->conf->device,
-		.ipv4 = l->tsp.ipv4,
-		.ports = l->tsp.ports,
-		.local = l->tsp.client6,
-		.tep = l->tsp.tep6,
-		.has_tep4 = l->tsp.tep4.v != 0,
-		.tep4 = l->tsp.tep4,
-		.mtu = c->conf->mtu,
-		.hop_limit = c->conf->hop_limit,
-		.routes = c->conf->routes,
-		.n_routes = c->conf->n_routes,
-		.metric = c->conf->metric,
-		.event = on_dti_event,
-		.arg = c};
 	const char *what = "";
 	char text[200];
-	int r = cw_dti_open(&conf, &c->dti, &what);
+	int r = cw_tunnel_open(&c->tunnel, c->conf, l, &what);
 
 	if (r == 0)
 		return 0;
@@ -216,10 +166,16 @@ static int open_tunnel(struct client *c, const struct cw_keeper_lease *l)
 	return r;
 }
 
-static void save(struct client *c, const struct cw_keeper_lease *l)
+/* device NULL: the hook has undone, or never did, what belongs to the tunnel. */
+static void save(struct client *c, const struct cw_keeper_lease *l, const char *device)
 {
-	int r = cw_state_save(c->conf->state, l);
+	struct cw_state state = {.lease = *l};
+	int r;
 
+	if (device)
+		(void) snprintf(state.device, sizeof state.device, "%s", device);
+	c->undone = UNDONE_NOTHING;
+	r = cw_state_save(c->conf->state, &state);
 	if (r < 0)
 		cw_log(CW_LOG_WARNING,
 			CW_F(CW_F_EVENT("client.state"), CW_F_STR("path", c->conf->state),
@@ -240,7 +196,8 @@ static void lease_up(struct client *c, const struct cw_keeper_lease *l)
 	log_lease(l, "client.up", "lease obtained");
 	if (open_tunnel(c, l) < 0)
 		return;
-	save(c, l);
+	save(c, l,
+		cw_dti_device(c->tunnel.dti)); /* first: a killed client's hook is undone by this */
 	run_hook(c, "up", NULL, l);
 	facts_of(c, l, &f);
 	cw_print_lease(&w, &f, false);
@@ -248,7 +205,7 @@ static void lease_up(struct client *c, const struct cw_keeper_lease *l)
 	cw_control_done(c->control, CW_CONTROL_RENEW, CW_EXIT_OK, "a lease was obtained");
 	if (!c->ready)
 		cw_log(CW_LOG_NOTICE,
-			CW_F(CW_F_EVENT("ready"), CW_F_STR("device", cw_dti_device(c->dti)),
+			CW_F(CW_F_EVENT("ready"), CW_F_STR("device", cw_dti_device(c->tunnel.dti)),
 				CW_F_STR("control", c->conf->control)),
 			"the tunnel is up");
 	c->ready = true;
@@ -261,30 +218,56 @@ static void lease_renewed(struct client *c, const struct cw_keeper_lease *l)
 	if (c->opts->once)
 		return;
 	log_lease(l, "client.renew", "lease renewed");
-	save(c, l);
+	save(c, l, c->tunnel.dti ? cw_dti_device(c->tunnel.dti) : NULL);
 	run_hook(c, "renew", NULL, l);
 	cw_control_done(c->control, CW_CONTROL_RENEW, CW_EXIT_OK, "the lease was renewed");
 }
 
-static void lease_down(struct client *c, const struct cw_keeper_action *a)
+/* The hook has undone its part for the lease that went down: only now may a restart not see it. */
+static void write_undone(struct client *c)
 {
-	const char *reason = cw_keeper_reason_name(a->reason);
-	struct cw_dti *dti = c->dti;
+	bool forget = c->undone == UNDONE_FORGET;
 	int r;
 
-	if (c->opts->once)
+	if (c->undone == UNDONE_NOTHING || cw_hooks_busy(c->hooks))
 		return;
-	log_lease(&a->lease, "client.down", reason);
-	run_hook(c, a->reason == CW_DOWN_STOP || a->reason == CW_DOWN_MOVED ? "down" : "expire",
-		reason, &a->lease);
-	c->dti = NULL;
-	(void) cw_dti_close(dti);
-	r = a->flag ? 0 : cw_state_forget(c->conf->state);
+	if (!forget)
+		save(c, &c->undone_lease, NULL);
+	c->undone = UNDONE_NOTHING;
+	r = forget ? cw_state_forget(c->conf->state) : 0;
 	if (r < 0)
 		cw_log(CW_LOG_WARNING,
 			CW_F(CW_F_EVENT("client.state"), CW_F_STR("path", c->conf->state),
 				CW_F_ERR(r)),
 			"the remembered lease cannot be removed; the next start will ask for it");
+}
+
+static void lease_down(struct client *c, const struct cw_keeper_action *a)
+{
+	const char *reason = cw_keeper_reason_name(a->reason);
+	if (c->opts->once)
+		return;
+	log_lease(&a->lease, "client.down", reason);
+	run_hook(c, a->reason == CW_DOWN_STOP || a->reason == CW_DOWN_MOVED ? "down" : "expire",
+		reason, &a->lease);
+	cw_tunnel_close(&c->tunnel);
+	c->undone = a->flag ? UNDONE_KEEP : UNDONE_FORGET;
+	c->undone_lease = a->lease;
+	write_undone(c);
+}
+
+/* What a client that was killed left behind: its device and routes went with it, but not what its
+ * hook did. */
+static void undo_last(struct client *c, const struct cw_state *last)
+{
+	const struct cw_hook_facts f = {.event = "down",
+		.reason = "killed",
+		.device = last->device,
+		.kind = "",
+		.lease = &last->lease};
+
+	log_lease(&last->lease, "client.undo", "the last client was killed, its hook is undone");
+	cw_hooks_run(c->hooks, &f);
 }
 
 /* ---- the session ---- */
@@ -442,6 +425,7 @@ static void stop_when_quiet(struct client *c)
 
 static void on_drained(void *arg)
 {
+	write_undone(arg);
 	stop_when_quiet(arg);
 }
 
@@ -577,11 +561,11 @@ static void on_status(void *arg, bool json, struct cw_writer *w)
 	facts_of(c, c->keeper.has_lease ? &c->keeper.lease : NULL, &f);
 	f.state = cw_keeper_state(&c->keeper);
 	f.error = c->keeper.error;
-	if (c->dti) {
-		cw_dti_stats(c->dti, &stats);
-		f.device = cw_dti_device(c->dti);
-		f.kind = cw_dti_kind_name(c->dti);
-		f.mtu = cw_dti_mtu(c->dti);
+	if (c->tunnel.dti) {
+		cw_dti_stats(c->tunnel.dti, &stats);
+		f.device = cw_dti_device(c->tunnel.dti);
+		f.kind = cw_dti_kind_name(c->tunnel.dti);
+		f.mtu = cw_dti_mtu(c->tunnel.dti);
 		f.stats = &stats;
 	}
 	cw_print_status(w, &f, json);
@@ -634,21 +618,28 @@ static int start_polls(struct client *c)
 
 static int start_control(struct client *c)
 {
+	char text[128] = "another client is running; 'causeway down' ends it";
+	pid_t owner;
 	int r;
 
 	if (c->opts->once)
 		return 0;
 	cw_state_make_folders(c->conf->control);
-	r = cw_control_new(c->loop, c->conf->control, &control_ops, c, &c->control);
-	if (r == -EADDRINUSE)
-		cw_log(CW_LOG_ERR,
-			CW_F(CW_F_EVENT("client.control"), CW_F_STR("path", c->conf->control)),
-			"another client is running");
-	else if (r < 0)
+	r = cw_control_new(c->loop, c->conf->control, &control_ops, c, &c->control, &owner);
+	if (r == -EADDRINUSE && owner)
+		(void) snprintf(text, sizeof text,
+			"another client is running (process %d); 'causeway down' ends it",
+			(int) owner);
+	else if (r < 0 && r != -EADDRINUSE)
+		(void) snprintf(text, sizeof text, "the control socket %.60s cannot be made: %s",
+			c->conf->control, cw_strerror(r));
+	if (r < 0) {
 		cw_log(CW_LOG_ERR,
 			CW_F(CW_F_EVENT("client.control"), CW_F_STR("path", c->conf->control),
 				CW_F_ERR(r)),
-			"the control socket cannot be made");
+			text);
+		tell(c, CW_EXIT_FAILURE, text);
+	}
 	return r;
 }
 
@@ -656,22 +647,24 @@ static int start_parts(struct client *c)
 {
 	static const int signals[] = {
 		SIGTERM, SIGINT, SIGHUP, SIGUSR1}; /* HUP: the terminal of --foreground is gone */
-	int r = start_polls(c);
+	int r = start_control(c);                  /* first: it holds the lock */
 
+	if (r == 0)
+		r = start_polls(c);
 	for (size_t i = 0; r == 0 && i < CW_ARRAY_LEN(signals); i++)
 		r = cw_loop_on_signal(c->loop, signals[i], on_signal, c);
 	if (r == 0)
-		r = cw_hooks_new(c->loop, c->opts->once ? NULL : c->conf->hook,
+		r = cw_hooks_new(c->loop, c->opts->once ? NULL : c->conf->hook, c->conf->state,
 			c->conf->hook_timeout_s, on_drained, c, &c->hooks);
-	return r == 0 ? start_control(c) : r;
+	return r;
 }
 
 static void start_keeper(struct client *c)
 {
 	const struct cw_client_conf *conf = c->conf;
-	struct cw_keeper_lease old;
-	bool restored = !c->opts->once && cw_state_load(conf->state, &old) == 0 &&
-			old.expires_wall_s > now_of(c).wall_s;
+	struct cw_state old;
+	bool found = !c->opts->once && cw_state_load(conf->state, &old) == 0;
+	bool restored = found && old.lease.expires_wall_s > now_of(c).wall_s;
 
 	c->keeper_conf = (struct cw_keeper_conf){.version = conf->protocol_version,
 		.once = c->opts->once,
@@ -684,7 +677,13 @@ static void start_keeper(struct client *c)
 		.random = random_u32};
 	c->brokers = conf->brokers;
 	cw_keeper_init(&c->keeper, &c->keeper_conf, &c->brokers);
-	cw_keeper_start(&c->keeper, restored ? &old.tsp.ipv4 : NULL, now_of(c));
+	if (found && old.device[0]) {
+		undo_last(c, &old);
+		c->undone = UNDONE_KEEP;
+		c->undone_lease = old.lease;
+		write_undone(c);
+	}
+	cw_keeper_start(&c->keeper, restored ? &old.lease.tsp.ipv4 : NULL, now_of(c));
 	settle(c);
 }
 
@@ -704,7 +703,7 @@ static void on_poll_closed(uv_handle_t *h)
 static void finish_parts(struct client *c)
 {
 	c->session = cw_session_close(c->session);
-	c->dti = cw_dti_close(c->dti);
+	cw_tunnel_close(&c->tunnel);
 	c->hooks = cw_hooks_free(c->hooks);
 	if (c->control) {
 		cw_control_done(c->control, CW_CONTROL_DOWN, CW_EXIT_OK, "the client has ended");
@@ -734,12 +733,12 @@ int cw_client_run(const struct cw_client_opts *opts)
 	c->conf = opts->conf;
 	c->alarm_fd = c->watch_fd = -1;
 	c->mech = -1;
-	c->task.fn = on_dti_task;
 	r = cw_loop_new(&cw_system_clock, &c->loop);
 	if (r < 0) {
 		(void) cw_free(c);
 		return CW_EXIT_FAILURE;
 	}
+	cw_tunnel_init(&c->tunnel, c->loop, on_unbound, on_tunnel_failed, c);
 	cw_tsp_init();
 	r = start_parts(c);
 	if (r == 0) {

@@ -19,9 +19,16 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "client/control_io.h"
+#include "client/lock.h"
 #include "client/print.h"
 
-enum { CLIENTS_MAX = 16, REQUEST_MAX = 128, REQUEST_MS = 5000, ANSWER_MS = 60000 };
+enum {
+	LOCK_MS = 5000, /* for a killed client to be gone */
+	CLIENTS_MAX = 16,
+	REQUEST_MAX = 128,
+	REQUEST_MS = 5000,
+	ANSWER_MS = 60000,
+};
 
 struct client {
 	struct cw_list in_control;
@@ -44,6 +51,7 @@ struct cw_control {
 	const struct cw_control_ops *ops;
 	void *arg;
 	char path[CW_CONTROL_PATH_MAX + 1];
+	int lock_fd; /* held as long as the process runs */
 	uv_pipe_t pipe;
 	struct cw_list clients;
 	unsigned n_clients;
@@ -60,8 +68,12 @@ unsigned cw_controls_alive(void)
 
 static void maybe_free(struct cw_control *c)
 {
+	char lock[CW_CONTROL_PATH_MAX + 8];
+
 	if (!c->freed || !c->closed || c->n_clients)
 		return;
+	(void) snprintf(lock, sizeof lock, "%s.lock", c->path);
+	cw_lock_release(lock, &c->lock_fd);
 	controls_alive--;
 	(void) cw_free(c);
 }
@@ -257,8 +269,11 @@ static void on_connection(uv_stream_t *server, int status)
 	(void) uv_timer_start(&l->timer, on_client_timeout, REQUEST_MS, 0);
 }
 
-static int connect_unix(const char *path)
+static int connect_unix(const char *path, unsigned timeout_s)
 {
+	/* A client that hangs does not take connections, and a full queue of them makes callers
+	 * wait. */
+	const struct timeval patience = {.tv_sec = (time_t) timeout_s};
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	int fd;
 	int r;
@@ -269,8 +284,9 @@ static int connect_unix(const char *path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
+	(void) setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 	if (connect(fd, (struct sockaddr *) &to, sizeof to) < 0) {
-		r = -errno;
+		r = errno == EAGAIN ? -ETIMEDOUT : -errno;
 		(void) close(fd);
 		return r;
 	}
@@ -285,15 +301,19 @@ static void on_server_closed(uv_handle_t *h)
 	maybe_free(c);
 }
 
-static int listen_at(struct cw_control *c)
+static int listen_at(struct cw_control *c, pid_t *ret_owner)
 {
-	CW_CLEANUP(cw_closep) int other = connect_unix(c->path);
+	char lock[CW_CONTROL_PATH_MAX + 8];
+	struct stat st;
 	mode_t old;
 	int r;
 
-	if (other >= 0)
-		return -EADDRINUSE;
-	if (other == -ECONNREFUSED) /* left over by a killed client */
+	(void) snprintf(lock, sizeof lock, "%s.lock", c->path);
+	r = cw_lock_take(lock, LOCK_MS, &c->lock_fd, ret_owner);
+	if (r < 0)
+		return r;
+	/* With the lock in hand, whose socket this was is dead. */
+	if (lstat(c->path, &st) == 0 && S_ISSOCK(st.st_mode))
 		(void) unlink(c->path);
 	old = umask(0177);
 	r = uv_pipe_bind(&c->pipe, c->path);
@@ -302,17 +322,19 @@ static int listen_at(struct cw_control *c)
 }
 
 int cw_control_new(struct cw_loop *loop, const char *path, const struct cw_control_ops *ops,
-	void *arg, struct cw_control **ret)
+	void *arg, struct cw_control **ret, pid_t *ret_owner)
 {
 	struct cw_control *c;
 	int r;
 
+	*ret_owner = 0;
 	if (strlen(path) >= sizeof c->path)
 		return -ENAMETOOLONG;
 	c = cw_zalloc(1, sizeof *c);
 	if (!c)
 		return -ENOMEM;
 	controls_alive++;
+	c->lock_fd = -1;
 	c->loop = loop;
 	c->ops = ops;
 	c->arg = arg;
@@ -320,7 +342,7 @@ int cw_control_new(struct cw_loop *loop, const char *path, const struct cw_contr
 	memcpy(c->path, path, strlen(path) + 1);
 	(void) uv_pipe_init(cw_loop_uv(loop), &c->pipe, 0);
 	c->pipe.data = c;
-	r = listen_at(c);
+	r = listen_at(c, ret_owner);
 	if (r < 0) {
 		c->freed = true;
 		uv_close((uv_handle_t *) &c->pipe, on_server_closed);
@@ -377,7 +399,7 @@ static ssize_t read_all(int fd, char *to, size_t cap, unsigned timeout_s)
 int cw_control_ask(const char *path, const char *request, unsigned timeout_s,
 	char text[static CW_CONTROL_TEXT_MAX])
 {
-	CW_CLEANUP(cw_closep) int fd = connect_unix(path);
+	CW_CLEANUP(cw_closep) int fd = connect_unix(path, timeout_s);
 	char line[REQUEST_MAX];
 	uint64_t code;
 	ssize_t n;

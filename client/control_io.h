@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "base/bytes.h"
 #include "base/defs.h"
@@ -25,10 +26,11 @@ struct cw_control_ops {
 	void (*command)(void *arg, enum cw_control_command command, bool keep);
 };
 
-/* Listens at `path`, mode 0600; a socket nobody listens on any more is replaced. *ret: given.
- * -EADDRINUSE: another client is there; -errno. */
+/* Listens at `path`, mode 0600, under the lock PATH.lock; a socket left by a killed client is
+ * replaced. *ret: given. -EADDRINUSE: another client is there, *ret_owner says which (0: not
+ * known); -errno. */
 int cw_control_new(struct cw_loop *loop, const char *path, const struct cw_control_ops *ops,
-	void *arg, struct cw_control **ret) CW_MUST_CHECK;
+	void *arg, struct cw_control **ret, pid_t *ret_owner) CW_MUST_CHECK;
 /* Answers all who wait for `command`: exit code and a sentence. */
 void cw_control_done(
 	struct cw_control *c, enum cw_control_command command, int code, const char *text);

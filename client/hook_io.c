@@ -5,18 +5,29 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <uv.h>
 
+#include "base/bytes.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "client/hook_io.h"
 
-enum { QUEUE_MAX = 16, ENV_MAX = 20, ENV_OCTETS = 2048 };
+enum { QUEUE_MAX = 16, ENV_MAX = 20, ENV_OCTETS = 2048, MARK_MAX = 4096, ORPHAN_MS = 50 };
+
+/* A hook that a killed client left running. */
+struct orphan {
+	pid_t pid;        /* 0: none */
+	uint64_t started; /* clock ticks after boot: a number given again is another process */
+};
 
 struct job {
 	struct cw_list in_queue;
@@ -30,6 +41,9 @@ struct job {
 struct cw_hooks {
 	struct cw_loop *loop;
 	const char *program;
+	char mark[MARK_MAX]; /* file that says which hook runs */
+	struct orphan orphan;
+	int64_t orphan_until; /* monotonic ms: then it is killed */
 	uint64_t timeout_ms;
 	void (*drained)(void *arg);
 	void *arg;
@@ -43,6 +57,84 @@ struct cw_hooks {
 };
 
 static void start(struct cw_hooks *h);
+
+static int64_t now_ms(const struct cw_hooks *h)
+{
+	return cw_clock_now(cw_loop_clock(h->loop)).mono_us / 1000;
+}
+
+/* ---- the mark ---- */
+
+/* When a process started (proc(5), stat, field 22); 0: there is none. */
+static uint64_t start_of(pid_t pid)
+{
+	CW_CLEANUP(cw_closep) int fd = -1;
+	char text[1024];
+	uint64_t value = 0;
+	const char *p;
+	ssize_t n;
+
+	(void) snprintf(text, sizeof text, "/proc/%d/stat", (int) pid);
+	fd = open(text, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	p = strrchr(text, ')'); /* the name, field 2, may hold anything */
+	for (unsigned field = 2; p && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	if (!p || cw_parse_u64(p + 1, strcspn(p + 1, " "), 0, UINT64_MAX, &value) < 0)
+		return 0;
+	return value;
+}
+
+static void write_mark(const struct cw_hooks *h)
+{
+	CW_CLEANUP(cw_closep)
+	int fd = open(h->mark, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	/* Without it only a killed client's hook may overlap with the next one's. */
+	if (fd >= 0)
+		(void) dprintf(fd, "%d %" PRIu64 "\n", h->child.pid, start_of(h->child.pid));
+}
+
+static void read_mark(struct cw_hooks *h)
+{
+	CW_CLEANUP(cw_closep) int fd = open(h->mark, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	char text[64];
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
+	const char *blank = n > 1 ? memchr(text, ' ', (size_t) n) : NULL;
+	uint64_t pid;
+	struct orphan o;
+
+	if (!blank || cw_parse_u64(text, (size_t) (blank - text), 2, INT32_MAX, &pid) < 0 ||
+		cw_parse_u64(blank + 1, (size_t) (text + n - 1 - (blank + 1)), 1, UINT64_MAX,
+			&o.started) < 0)
+		return;
+	o.pid = (pid_t) pid;
+	if (start_of(o.pid) == o.started)
+		h->orphan = o;
+}
+
+static void on_orphan(uv_timer_t *t)
+{
+	struct cw_hooks *h = t->data;
+
+	if (start_of(h->orphan.pid) == h->orphan.started && now_ms(h) < h->orphan_until) {
+		(void) uv_timer_start(t, on_orphan, ORPHAN_MS, 0);
+		return;
+	}
+	if (start_of(h->orphan.pid) == h->orphan.started) {
+		cw_log(CW_LOG_WARNING, CW_F(CW_F_EVENT("client.hook")),
+			"the hook of a killed client takes too long and is killed");
+		(void) kill(-h->orphan.pid, SIGKILL);
+	}
+	h->orphan.pid = 0;
+	if (!cw_list_empty(&h->queue))
+		start(h);
+}
+
+/* ---- running ---- */
 
 static void release(struct cw_hooks *h)
 {
@@ -60,6 +152,7 @@ static void on_child_closed(uv_handle_t *handle)
 	struct cw_hooks *h = handle->data;
 
 	h->running = cw_free(h->running);
+	(void) unlink(h->mark);
 	if (!h->freed) {
 		if (!cw_list_empty(&h->queue))
 			start(h);
@@ -128,10 +221,11 @@ static void start(struct cw_hooks *h)
 		uv_close((uv_handle_t *) &h->child, on_child_closed);
 		return;
 	}
+	write_mark(h);
 	(void) uv_timer_start(&h->timer, on_timeout, h->timeout_ms, 0);
 }
 
-int cw_hooks_new(struct cw_loop *loop, const char *program, unsigned timeout_s,
+int cw_hooks_new(struct cw_loop *loop, const char *program, const char *mark, unsigned timeout_s,
 	void (*drained)(void *arg), void *arg, struct cw_hooks **ret)
 {
 	struct cw_hooks *h = cw_zalloc(1, sizeof *h);
@@ -147,6 +241,12 @@ int cw_hooks_new(struct cw_loop *loop, const char *program, unsigned timeout_s,
 	(void) uv_timer_init(cw_loop_uv(loop), &h->timer);
 	h->timer.data = h;
 	h->alive = 1;
+	(void) snprintf(h->mark, sizeof h->mark, "%s.hook", mark);
+	if (program)
+		read_mark(h);
+	h->orphan_until = now_ms(h) + (int64_t) h->timeout_ms;
+	if (h->orphan.pid)
+		(void) uv_timer_start(&h->timer, on_orphan, ORPHAN_MS, 0);
 	*ret = h;
 	return 0;
 }
@@ -232,6 +332,6 @@ void cw_hooks_run(struct cw_hooks *h, const struct cw_hook_facts *facts)
 	describe(j, facts);
 	cw_list_append(&h->queue, &j->in_queue);
 	h->n_queue++;
-	if (!h->running)
+	if (!h->running && !h->orphan.pid)
 		start(h);
 }

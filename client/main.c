@@ -29,7 +29,7 @@
 	"CAUSEWAY_READY_FD" /* from the waiting process to the one in the background \
 			     */
 
-enum { OPTIONS_MAX = 256, ASK_TIMEOUT_S = 90, OPTION_BASE = 1000 };
+enum { OPTIONS_MAX = 256, ASK_TIMEOUT_S = 90, STATUS_TIMEOUT_S = 5, OPTION_BASE = 1000 };
 
 static const struct flag {
 	const char *name; /* with its dashes */
@@ -401,7 +401,9 @@ static int ask(const struct line *l, const char *command)
 		goto out;
 	(void) snprintf(request, sizeof request, "%s %s%s", command, l->json ? "json" : "text",
 		l->keep ? " keep" : "");
-	r = cw_control_ask(conf.control, request, ASK_TIMEOUT_S, text);
+	/* status is answered at once, the others when it is done. */
+	r = cw_control_ask(conf.control, request,
+		strcmp(command, "status") == 0 ? STATUS_TIMEOUT_S : ASK_TIMEOUT_S, text);
 	if (r >= 0) {
 		(void) fputs(text, r == 0 || l->json ? stdout : stderr);
 	} else if (r == -ENOENT || r == -ECONNREFUSED) {
@@ -409,6 +411,15 @@ static int ask(const struct line *l, const char *command)
 			"causeway: no client is running (%s); 'causeway up' starts one\n",
 			conf.control);
 		r = CW_EXIT_NOT_RUNNING;
+	} else if (r == -ETIMEDOUT) {
+		(void) fprintf(
+			stderr, "causeway: the client at %s does not answer\n", conf.control);
+		r = CW_EXIT_FAILURE;
+	} else if (r == -EPERM || r == -EACCES) {
+		(void) fprintf(stderr,
+			"causeway: %s: %s; only root and the client's own user may ask\n",
+			conf.control, cw_strerror(r));
+		r = CW_EXIT_FAILURE;
 	} else {
 		(void) fprintf(stderr, "causeway: %s: %s\n", conf.control, cw_strerror(r));
 		r = CW_EXIT_FAILURE;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "client/state.h"
@@ -17,15 +18,24 @@
 
 enum { STATE_MAX = 1024, PATH_ROOM = 4096 };
 
-int cw_state_render(const struct cw_keeper_lease *l, char *to, size_t cap)
+int cw_state_render(const struct cw_state *state, char *to, size_t cap)
 {
+	const struct cw_keeper_lease *l = &state->lease;
 	struct cw_writer w = cw_writer_of(to, cap);
 	char a4[CW_ADDR4_STRLEN];
 	char a6[CW_ADDR6_STRLEN];
 	char broker[CW_BROKER_STRLEN];
 	char when[CW_TIME_STRLEN];
+	char ports[24];
 
 	cw_write_str(&w, FIRST_LINE);
+	if (state->device[0])
+		cw_write_fmt(&w, "device %s\n", state->device);
+	if (l->tsp.tep4.v)
+		cw_write_fmt(&w, "tep4 %s\n", cw_addr4_str(l->tsp.tep4, a4));
+	if (!cw_portset_is_whole(l->tsp.ports))
+		cw_write_fmt(&w, "ports %s\n", cw_portset_str(l->tsp.ports, ports));
+	cw_write_fmt(&w, "lifetime %u\n", l->tsp.lifetime_s);
 	cw_write_fmt(&w, "ipv4 %s\n", cw_addr4_str(l->tsp.ipv4, a4));
 	cw_write_fmt(&w, "client6 %s\n", cw_addr6_str(&l->tsp.client6, a6));
 	cw_write_fmt(&w, "tep6 %s\n", cw_addr6_str(&l->tsp.tep6, a6));
@@ -35,9 +45,11 @@ int cw_state_render(const struct cw_keeper_lease *l, char *to, size_t cap)
 }
 
 /* One "key value" line; unknown keys are a later version's and skipped. */
-static int parse_line(const char *key, const char *value, struct cw_keeper_lease *l, unsigned *seen)
+static int parse_line(const char *key, const char *value, struct cw_state *state, unsigned *seen)
 {
+	struct cw_keeper_lease *l = &state->lease;
 	size_t n = strlen(value);
+	uint64_t number;
 	int r = 0;
 
 	if (strcmp(key, "ipv4") == 0) {
@@ -52,16 +64,28 @@ static int parse_line(const char *key, const char *value, struct cw_keeper_lease
 	} else if (strcmp(key, "expires") == 0) {
 		r = cw_time_parse(value, &l->expires_wall_s);
 		*seen |= 8;
+	} else if (strcmp(key, "device") == 0) {
+		r = n && n < sizeof state->device ? 0 : CW_E_SYNTAX;
+		if (r == 0)
+			memcpy(state->device, value, n + 1);
+	} else if (strcmp(key, "tep4") == 0) {
+		r = cw_addr4_parse(value, n, &l->tsp.tep4);
+	} else if (strcmp(key, "ports") == 0) {
+		r = cw_portset_parse(value, n, &l->tsp.ports);
+	} else if (strcmp(key, "lifetime") == 0) {
+		r = cw_parse_u64(value, n, 0, UINT32_MAX, &number);
+		if (r == 0)
+			l->tsp.lifetime_s = (uint32_t) number;
 	} else if (strcmp(key, "broker") == 0) {
 		r = cw_broker_parse(value, CW_BROKER_PORT, &l->broker);
 	}
 	return r < 0 ? CW_E_SYNTAX : 0;
 }
 
-int cw_state_parse(const char *text, size_t n, struct cw_keeper_lease *ret)
+int cw_state_parse(const char *text, size_t n, struct cw_state *ret)
 {
 	char line[CW_BROKER_STRLEN + 32];
-	struct cw_keeper_lease l = {0};
+	struct cw_state state = {0};
 	const char *end = text + n;
 	const char *nl;
 	unsigned seen = 0;
@@ -80,16 +104,16 @@ int cw_state_parse(const char *text, size_t n, struct cw_keeper_lease *ret)
 		if (!blank)
 			return CW_E_SYNTAX;
 		*blank = '\0';
-		if (parse_line(line, blank + 1, &l, &seen) < 0)
+		if (parse_line(line, blank + 1, &state, &seen) < 0)
 			return CW_E_SYNTAX;
 	}
-	if (seen != 15 || !cw_addr4_is_unicast(l.tsp.ipv4))
+	if (seen != 15 || !cw_addr4_is_unicast(state.lease.tsp.ipv4))
 		return CW_E_SYNTAX;
-	*ret = l;
+	*ret = state;
 	return 0;
 }
 
-int cw_state_load(const char *path, struct cw_keeper_lease *ret)
+int cw_state_load(const char *path, struct cw_state *ret)
 {
 	CW_CLEANUP(cw_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
 	char text[STATE_MAX];
@@ -141,11 +165,11 @@ static int write_synced(const char *path, const char *text, size_t n)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
-int cw_state_save(const char *path, const struct cw_keeper_lease *lease)
+int cw_state_save(const char *path, const struct cw_state *state)
 {
 	char text[STATE_MAX];
 	char temporary[PATH_ROOM];
-	int n = cw_state_render(lease, text, sizeof text);
+	int n = cw_state_render(state, text, sizeof text);
 	int r = snprintf(temporary, sizeof temporary, "%s.new", path);
 
 	if (n < 0)

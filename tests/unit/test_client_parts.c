@@ -287,8 +287,8 @@ static struct cw_keeper_lease some_lease(void)
 
 static void state_file(void **state)
 {
-	const struct cw_keeper_lease l = some_lease();
-	struct cw_keeper_lease got;
+	const struct cw_state l = {.lease = some_lease(), .device = "dti0"};
+	struct cw_state got;
 	const char *path = in_folder("a/b/lease");
 	char kept[128];
 	struct stat st;
@@ -302,20 +302,21 @@ static void state_file(void **state)
 	assert_int_equal(stat(kept, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	assert_int_equal(cw_state_load(kept, &got), 0);
-	assert_int_equal(got.tsp.ipv4.v, l.tsp.ipv4.v);
-	assert_true(cw_addr6_eq(&got.tsp.client6, &l.tsp.client6));
-	assert_true(cw_addr6_eq(&got.tsp.tep6, &l.tsp.tep6));
-	assert_int_equal(got.expires_wall_s, l.expires_wall_s);
-	assert_string_equal(got.broker.host, "tsp.example.net");
-	assert_int_equal(got.broker.port, 99);
+	assert_int_equal(got.lease.tsp.ipv4.v, l.lease.tsp.ipv4.v);
+	assert_true(cw_addr6_eq(&got.lease.tsp.client6, &l.lease.tsp.client6));
+	assert_true(cw_addr6_eq(&got.lease.tsp.tep6, &l.lease.tsp.tep6));
+	assert_int_equal(got.lease.expires_wall_s, l.lease.expires_wall_s);
+	assert_string_equal(got.lease.broker.host, "tsp.example.net");
+	assert_int_equal(got.lease.broker.port, 99);
+	assert_string_equal(got.device, "dti0");
 	assert_int_equal(cw_state_forget(kept), 0);
 	assert_int_equal(cw_state_load(kept, &got), -ENOENT);
 }
 
 static void damaged_state(void **state)
 {
-	const struct cw_keeper_lease l = some_lease();
-	struct cw_keeper_lease got;
+	const struct cw_state l = {.lease = some_lease(), .device = "dti0"};
+	struct cw_state got;
 	char text[1024];
 	char copy[1024];
 	int n = cw_state_render(&l, text, sizeof text);
@@ -335,7 +336,7 @@ static void damaged_state(void **state)
 			memcpy(copy, text, (size_t) n);
 			copy[i] = (char) with;
 			if (cw_state_parse(copy, (size_t) n, &got) == 0)
-				assert_true(cw_addr4_is_unicast(got.tsp.ipv4));
+				assert_true(cw_addr4_is_unicast(got.lease.tsp.ipv4));
 		}
 	assert_int_equal(cw_state_parse("causeway-lease 1\nfuture thing\n", 30, &got), CW_E_SYNTAX);
 	assert_int_equal(cw_state_render(&l, text, 20), CW_E_LIMIT);
