@@ -149,6 +149,8 @@ static const struct {
 	COUNTER(drop_merged),
 	COUNTER(drop_send),
 	COUNTER(offloaded),
+	COUNTER(joined),
+	COUNTER(cut),
 	COUNTER(icmp_errors),
 #undef COUNTER
 };

@@ -49,6 +49,8 @@ struct cw_dti_stats {
 	uint64_t drop_merged; /* merged UDP of a receive offload */
 	uint64_t drop_send;   /* the kernel took no more, or refused */
 	uint64_t offloaded;   /* packets an offload had merged or left without checksum: mended */
+	uint64_t joined;      /* packets written to the host as a part of another one */
+	uint64_t cut;         /* merged packets of the host that were cut */
 	uint64_t icmp_errors; /* ICMPv6 errors about outer packets */
 };
 

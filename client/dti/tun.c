@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The tunnel interface of kind `tun`: a TUN device and a raw IPv6 socket for protocol 4, with a
  * thread of its own that carries packets between them in batches. Works on kernels without ip6tnl.
- * RFC 2473 (encapsulation, hop limit, class, ICMP), RFC 6040 (ECN), RFC 7596 5.2 (what a client
- * must not let in), guide dataplane.md 1 and 5.
+ * RFC 2473 (encapsulation, hop limit, class, ICMP), guide dataplane.md 1 and 5. Here: how it is set
+ * up, its MTU, ICMPv6 errors, the thread; carry.c has the way of the packets.
  *
  * The socket is bound to this end of the tunnel and connected to the TEP, so the kernel
- * reassembles, removes extension headers and filters by both addresses before we look. It also
- * receives what offloads left behind: merged TCP segments and unfinished checksums, which go into
- * the TUN with a virtio header that says so.
+ * reassembles, removes extension headers and filters by both addresses before we look.
  *
  * Threads: open and close the owner's; everything from run() down is the packet thread's, which
  * also owns the netlink handle while it runs. Counters and the MTU are atomic. */
@@ -37,78 +35,20 @@
 #include "base/mem.h"
 #include "client/dti/dti.h"
 #include "client/dti/netlink.h"
-#include "schema/ipip/ipip.h"
+#include "client/dti/tun.h"
 
 #ifndef IPV6_MTU
 #define IPV6_MTU 24
 #endif
 
 enum {
-	BATCH = 64,
-	PACKET_MAX = 65536,
 	BUFFER_OCTETS = 4 * 1024 * 1024, /* socket buffers */
-	SEND_WAIT_MS = 10,
+	ERRORS_PER_TURN = 64,
 	RAISE_MS = 605 * 1000, /* the kernel forgets a learned path MTU after 600 s */
 	LOOK_MS = 5000,        /* between looks at the path MTU that nobody tells us about */
 	ERRORS_PER_S = 10,     /* ICMPv4 errors written to the host (RFC 7596 9: rate-limited) */
 	UNBOUND_MS = 10 * 1000,
 };
-
-enum counter {
-	UP_PACKETS,
-	UP_BYTES,
-	DOWN_PACKETS,
-	DOWN_BYTES,
-	DROP_SOURCE,
-	DROP_DESTINATION,
-	DROP_OUTER,
-	DROP_MALFORMED,
-	DROP_ECN,
-	DROP_MERGED,
-	DROP_SEND,
-	OFFLOADED,
-	ICMP_ERRORS,
-	COUNTERS
-};
-
-union class_cmsg {
-	struct cmsghdr align;
-	uint8_t room[CMSG_SPACE(sizeof(int))];
-};
-
-struct tun {
-	struct cw_dti dti;       /* first: see struct cw_dti */
-	struct cw_dti_conf conf; /* device and routes are not kept */
-	char device[IFNAMSIZ];
-	int index;
-	int tun;
-	int raw;
-	int stop;
-	struct cw_netlink *nl;
-	pthread_t thread;
-	bool running;
-	unsigned mtu_top; /* never above this */
-	_Atomic unsigned mtu;
-	_Atomic uint64_t counters[COUNTERS];
-
-	/* packet thread */
-	int64_t raise_at;
-	int64_t look_at;
-	int64_t unbound_at;
-	int64_t errors_window;
-	unsigned errors_used;
-	struct mmsghdr msgs[BATCH];
-	struct iovec iov[BATCH][2];
-	struct sockaddr_in6 from[BATCH];
-	union class_cmsg control[BATCH];
-	struct virtio_net_hdr head[BATCH];
-	uint8_t (*packets)[PACKET_MAX];
-};
-
-static void count(struct tun *t, enum counter c, uint64_t n)
-{
-	(void) atomic_fetch_add_explicit(&t->counters[c], n, memory_order_relaxed);
-}
 
 static int64_t now_ms(void)
 {
@@ -207,7 +147,7 @@ static void one_error(struct tun *t, const struct sock_extended_err *ee,
 	 * forged (guide dataplane.md 1). */
 	if (!cw_ipip_parse_quoted(quoted, n, &ip) || ip.src.v != t->conf.ipv4.v)
 		return;
-	count(t, ICMP_ERRORS, 1);
+	cw_dti_tun_count(t, CW_DTI_ICMP_ERRORS, 1);
 	if (ee->ee_errno == EMSGSIZE) {
 		too_big(t, ee->ee_info);
 		return;
@@ -254,211 +194,15 @@ static bool read_error(struct tun *t)
 	return true;
 }
 
-static void read_errors(struct tun *t)
+void cw_dti_tun_errors(struct tun *t)
 {
 	int value;
 	socklen_t n = sizeof value;
 
-	for (int i = 0; i < BATCH && read_error(t); i++)
+	for (int i = 0; i < ERRORS_PER_TURN && read_error(t); i++)
 		;
 	/* The error is also left on the socket, where the next send would stumble over it. */
 	(void) getsockopt(t->raw, SOL_SOCKET, SO_ERROR, &value, &n);
-}
-
-/* ---- up: host to TEP ---- */
-
-static bool allowed(const struct tun *t, const struct cw_ipip_packet *ip, enum cw_ipip_side side)
-{
-	struct cw_addr4 ours = side == CW_IPIP_UP ? ip->src : ip->dst;
-	uint16_t port;
-
-	if (ours.v != t->conf.ipv4.v)
-		return false;
-	if (cw_portset_is_whole(t->conf.ports))
-		return true;
-	return cw_ipip_port_of(ip, side, &port) == CW_IPIP_PORT_IS &&
-	       cw_portset_has(t->conf.ports, port);
-}
-
-static void set_class(union class_cmsg *c, int traffic_class)
-{
-	c->align = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)),
-		.cmsg_level = IPPROTO_IPV6,
-		.cmsg_type = IPV6_TCLASS};
-	memcpy(CMSG_DATA(&c->align), &traffic_class, sizeof traffic_class);
-}
-
-/* Reads one packet into slot i: 1 to be sent, 0 dropped, -1 no more. */
-static int read_up(struct tun *t, int i)
-{
-	uint8_t *p = t->packets[i];
-	struct iovec iov[2] = {{&t->head[i], sizeof t->head[i]}, {p, PACKET_MAX}};
-	ssize_t n = readv(t->tun, iov, 2);
-	struct cw_ipip_packet ip;
-
-	if (n < 0)
-		return -1;
-	n -= (ssize_t) sizeof t->head[i];
-	if (n <= 0 || !cw_ipip_parse(p, (size_t) n, &ip)) {
-		count(t, DROP_MALFORMED, 1);
-		return 0;
-	}
-	if (!allowed(t, &ip, CW_IPIP_UP)) {
-		count(t, DROP_SOURCE, 1);
-		return 0;
-	}
-	t->iov[i][0] = (struct iovec){p, ip.total};
-	/* RFC 7596 6.2 by way of RFC 2983: the class is copied, ECN with it (RFC 6040 4.1). The
-	 * flow label stays 0 (RFC 2473 6.5), the TTL was the kernel's business. */
-	set_class(&t->control[i], ip.tos);
-	t->msgs[i].msg_hdr = (struct msghdr){.msg_iov = t->iov[i],
-		.msg_iovlen = 1,
-		.msg_control = &t->control[i],
-		.msg_controllen = sizeof t->control[i]};
-	return 1;
-}
-
-static bool wait_writable(const struct tun *t)
-{
-	struct pollfd p = {.fd = t->raw, .events = POLLOUT};
-
-	return poll(&p, 1, SEND_WAIT_MS) == 1 && p.revents & POLLOUT;
-}
-
-static void send_up(struct tun *t, unsigned n)
-{
-	unsigned at = 0;
-	bool again = false; /* the message at `at` has had its second try */
-
-	while (at < n) {
-		int sent = sendmmsg(t->raw, t->msgs + at, n - at, 0);
-
-		if (sent > 0) {
-			for (unsigned i = at; i < at + (unsigned) sent; i++)
-				count(t, UP_BYTES, t->iov[i][0].iov_len);
-			count(t, UP_PACKETS, (unsigned) sent);
-			at += (unsigned) sent;
-			again = false;
-			continue;
-		}
-		if (errno == EINTR)
-			continue;
-		/* No room: wait a little. Anything else may be an earlier packet's ICMP error. */
-		if (!again && (errno == EAGAIN ? wait_writable(t) : (read_errors(t), true))) {
-			again = true;
-			continue;
-		}
-		count(t, DROP_SEND, 1);
-		again = false;
-		at++;
-	}
-}
-
-/* true: there may be more. */
-static bool up(struct tun *t)
-{
-	unsigned n = 0;
-	int r = 1;
-
-	for (int tries = 0; tries < BATCH && r >= 0; tries++) {
-		r = read_up(t, (int) n);
-		if (r > 0)
-			n++;
-	}
-	send_up(t, n);
-	return r >= 0;
-}
-
-/* ---- down: TEP to host ---- */
-
-static int class_of(struct msghdr *m)
-{
-	int value = 0;
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c))
-		if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS)
-			memcpy(&value, CMSG_DATA(c), sizeof value);
-	return value;
-}
-
-static void describe(struct virtio_net_hdr *head, const struct cw_ipip_offload *o)
-{
-	*head = (struct virtio_net_hdr){0};
-	if (o->needs_csum) {
-		head->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-		head->csum_start = o->csum_start;
-		head->csum_offset = o->csum_offset;
-	}
-	if (o->segment) {
-		head->gso_type = VIRTIO_NET_HDR_GSO_TCPV4;
-		head->hdr_len = o->header;
-		head->gso_size = o->segment;
-	}
-}
-
-/* Checks one packet that came from the tunnel: UP_PACKETS (no counter of a drop) if it may pass. */
-static enum counter check_down(
-	struct tun *t, int i, struct cw_ipip_packet *ip, struct cw_ipip_offload *o)
-{
-	struct msghdr *m = &t->msgs[i].msg_hdr;
-	struct cw_addr6 by;
-
-	memcpy(by.b, &t->from[i].sin6_addr, sizeof by.b);
-	if (!cw_addr6_eq(&by, &t->conf.tep))
-		return DROP_OUTER;
-	if (m->msg_flags & MSG_TRUNC || !cw_ipip_parse(t->packets[i], t->msgs[i].msg_len, ip))
-		return DROP_MALFORMED;
-	if (!allowed(t, ip, CW_IPIP_DOWN))
-		return DROP_DESTINATION;
-	if (!cw_ipip_ecn_decap(ip, (uint8_t) class_of(m)))
-		return DROP_ECN;
-	if (cw_ipip_offload(ip, atomic_load_explicit(&t->mtu, memory_order_relaxed), o) ==
-		CW_IPIP_UNUSABLE)
-		return DROP_MERGED;
-	return UP_PACKETS;
-}
-
-static void deliver(struct tun *t, int i)
-{
-	struct cw_ipip_offload o;
-	struct virtio_net_hdr head;
-	struct cw_ipip_packet ip;
-	struct iovec iov[2] = {{&head, sizeof head}, {t->packets[i], 0}};
-	enum counter drop = check_down(t, i, &ip, &o);
-
-	if (drop != UP_PACKETS) {
-		count(t, drop, 1);
-		return;
-	}
-	describe(&head, &o);
-	iov[1].iov_len = ip.total;
-	if (writev(t->tun, iov, 2) < 0) {
-		count(t, errno == EINVAL ? DROP_MALFORMED : DROP_SEND, 1);
-		return;
-	}
-	count(t, DOWN_PACKETS, 1);
-	count(t, DOWN_BYTES, ip.total);
-	if (o.needs_csum)
-		count(t, OFFLOADED, 1);
-}
-
-static bool down(struct tun *t)
-{
-	int n;
-
-	for (int i = 0; i < BATCH; i++) {
-		t->iov[i][0] = (struct iovec){t->packets[i], PACKET_MAX};
-		t->msgs[i].msg_hdr = (struct msghdr){.msg_name = &t->from[i],
-			.msg_namelen = sizeof t->from[i],
-			.msg_iov = t->iov[i],
-			.msg_iovlen = 1,
-			.msg_control = &t->control[i],
-			.msg_controllen = sizeof t->control[i]};
-	}
-	n = recvmmsg(t->raw, t->msgs, BATCH, MSG_DONTWAIT, NULL);
-	for (int i = 0; i < n; i++)
-		deliver(t, i);
-	return n == BATCH;
 }
 
 /* ---- the thread ---- */
@@ -484,14 +228,14 @@ static void *run(void *arg)
 		if (t->raise_at <= now_ms())
 			raise_mtu(t);
 		if (p[1].revents & POLLERR)
-			read_errors(t);
+			cw_dti_tun_errors(t);
 		more = false;
 		if (p[1].revents & POLLIN)
-			more = down(t);
+			more = cw_dti_tun_down(t);
 		if (p[0].revents & POLLIN) {
 			if (now_ms() >= t->look_at)
 				look_at_path(t);
-			more = up(t) || more;
+			more = cw_dti_tun_up(t) || more;
 		}
 		/* The device was deleted under us. */
 		if (p[0].revents & (POLLERR | POLLHUP | POLLNVAL))
@@ -531,9 +275,10 @@ static int open_device(struct tun *t, const char *name)
 	t->tun = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (t->tun < 0)
 		return -errno;
-	/* No offload towards us: what the host sends arrives in single packets with finished
-	 * checksums. */
-	if (ioctl(t->tun, TUNSETIFF, &req) < 0 || ioctl(t->tun, TUNSETOFFLOAD, 0) < 0)
+	/* What the host sends arrives in TCP packets of up to 64 KB, to be cut here: one system
+	 * call, and one way through the kernel's stack, for forty. */
+	if (ioctl(t->tun, TUNSETIFF, &req) < 0 ||
+		ioctl(t->tun, TUNSETOFFLOAD, (unsigned long) (TUN_F_CSUM | TUN_F_TSO4)) < 0)
 		return -errno;
 	memcpy(t->device, req.ifr_name, sizeof t->device);
 	t->device[sizeof t->device - 1] = '\0';
@@ -604,7 +349,7 @@ static void tun_close(struct cw_dti *d)
 	cw_closep(&t->raw);
 	cw_closep(&t->stop);
 	t->nl = cw_netlink_close(t->nl);
-	t->packets = cw_free(t->packets);
+	t->slots = cw_free(t->slots);
 	(void) cw_free(t);
 }
 
@@ -617,9 +362,9 @@ static int tun_set_up(struct tun *t, const struct cw_dti_conf *conf, const char 
 		cw_addr6_eq(&conf->local, &conf->tep))
 		return -EADDRNOTAVAIL;
 	*ret_what = "cannot make room for packets";
-	t->packets = cw_zalloc(BATCH, sizeof *t->packets);
+	t->slots = cw_zalloc(CW_DTI_BATCH, CW_DTI_SLOT);
 	t->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (!t->packets || t->stop < 0)
+	if (!t->slots || t->stop < 0)
 		return -ENOMEM;
 	*ret_what =
 		"cannot open a raw socket between the ends of the tunnel (CAP_NET_RAW, and the address is ours?)";
@@ -673,23 +418,25 @@ static unsigned tun_mtu(struct cw_dti *d)
 static void tun_stats(struct cw_dti *d, struct cw_dti_stats *ret)
 {
 	struct tun *t = cw_container_of(d, struct tun, dti);
-	uint64_t v[COUNTERS];
+	uint64_t v[CW_DTI_COUNTERS];
 
-	for (int i = 0; i < COUNTERS; i++)
+	for (int i = 0; i < CW_DTI_COUNTERS; i++)
 		v[i] = atomic_load_explicit(&t->counters[i], memory_order_relaxed);
-	*ret = (struct cw_dti_stats){.up_packets = v[UP_PACKETS],
-		.up_bytes = v[UP_BYTES],
-		.down_packets = v[DOWN_PACKETS],
-		.down_bytes = v[DOWN_BYTES],
-		.drop_source = v[DROP_SOURCE],
-		.drop_destination = v[DROP_DESTINATION],
-		.drop_outer = v[DROP_OUTER],
-		.drop_malformed = v[DROP_MALFORMED],
-		.drop_ecn = v[DROP_ECN],
-		.drop_merged = v[DROP_MERGED],
-		.drop_send = v[DROP_SEND],
-		.offloaded = v[OFFLOADED],
-		.icmp_errors = v[ICMP_ERRORS]};
+	*ret = (struct cw_dti_stats){.up_packets = v[CW_DTI_UP_PACKETS],
+		.up_bytes = v[CW_DTI_UP_BYTES],
+		.down_packets = v[CW_DTI_DOWN_PACKETS],
+		.down_bytes = v[CW_DTI_DOWN_BYTES],
+		.drop_source = v[CW_DTI_DROP_SOURCE],
+		.drop_destination = v[CW_DTI_DROP_DESTINATION],
+		.drop_outer = v[CW_DTI_DROP_OUTER],
+		.drop_malformed = v[CW_DTI_DROP_MALFORMED],
+		.drop_ecn = v[CW_DTI_DROP_ECN],
+		.drop_merged = v[CW_DTI_DROP_MERGED],
+		.drop_send = v[CW_DTI_DROP_SEND],
+		.offloaded = v[CW_DTI_OFFLOADED],
+		.joined = v[CW_DTI_JOINED],
+		.cut = v[CW_DTI_CUT],
+		.icmp_errors = v[CW_DTI_ICMP_ERRORS]};
 }
 
 const struct cw_dti_ops cw_dti_tun = {

@@ -83,12 +83,13 @@ static void print_stats(struct cw_dti *d)
 	cw_dti_stats(d, &s);
 	(void) printf(
 		"up=%llu down=%llu source=%llu destination=%llu outer=%llu malformed=%llu ecn=%llu "
-		"merged=%llu send=%llu offloaded=%llu errors=%llu mtu=%u\n",
+		"merged=%llu send=%llu offloaded=%llu joined=%llu cut=%llu errors=%llu mtu=%u\n",
 		(unsigned long long) s.up_packets, (unsigned long long) s.down_packets,
 		(unsigned long long) s.drop_source, (unsigned long long) s.drop_destination,
 		(unsigned long long) s.drop_outer, (unsigned long long) s.drop_malformed,
 		(unsigned long long) s.drop_ecn, (unsigned long long) s.drop_merged,
 		(unsigned long long) s.drop_send, (unsigned long long) s.offloaded,
+		(unsigned long long) s.joined, (unsigned long long) s.cut,
 		(unsigned long long) s.icmp_errors, cw_dti_mtu(d));
 	(void) fflush(stdout);
 }

@@ -18,6 +18,7 @@ struct cw_tun_counts {
 	uint64_t packets, bytes;
 	uint64_t hairpin;    /* up: to another client */
 	uint64_t merged;     /* came in one piece made of several */
+	uint64_t joined;     /* up: passed on as a part of another one */
 	uint64_t fragmented; /* down: cut by us */
 	uint64_t icmp_sent, icmp_limited;
 	uint64_t errors;  /* down: ICMPv6 errors about our tunnel packets */
@@ -52,6 +53,7 @@ struct cw_tun {
 	bool icmp_unreach;
 	uint32_t icmp_per_s;
 	unsigned batch;
+	unsigned gather_us;
 
 	int stop; /* eventfd */
 	bool running;

@@ -25,6 +25,7 @@
 #include "dataplane/plugins/common/options.h"
 #include "dataplane/plugins/common/table.h"
 #include "dataplane/plugins/tun/forward.h"
+#include "schema/ipip/join.h"
 
 enum {
 	BATCH_MAX = 1024,
@@ -65,6 +66,8 @@ static const struct cw_dp_option options[] = {
 	{"icmp_rate", "100", "ICMP errors a second, in each direction"},
 	{"hairpin", "yes", "forward between two clients"},
 	{"batch", "64", "packets taken at once"},
+	{"gather_us", "50",
+		"while packets stream out of the tunnel, microseconds to wait for more to take at once; 0: never"},
 	{"max_bindings", "0", "refuse more bindings than this; 0 = bounded by memory only"},
 	{NULL, NULL, NULL},
 };
@@ -150,7 +153,7 @@ static bool parse_options(struct tun *self, const struct cw_dp_open *open, uint6
 	static const char *const modes[] = {"inner", "outer", "outer-ignore-df", NULL};
 	static const char *const pmtu[] = {"ignore", "learn", NULL};
 	unsigned mode, learn;
-	uint64_t tclass = 0, rate, batch;
+	uint64_t tclass = 0, rate, batch, gather;
 	bool copy = strcmp(cw_dpopt_get(open, "tclass"), "copy") == 0;
 
 	if (!parse_mtu(self, open, why, why_n) ||
@@ -162,7 +165,8 @@ static bool parse_options(struct tun *self, const struct cw_dp_open *open, uint6
 		!parse_yes(open, "icmp_unreach", &self->t.icmp_unreach, why, why_n) ||
 		!parse_yes(open, "hairpin", &self->t.rules.hairpin, why, why_n) ||
 		!cw_dpopt_u64(open, "icmp_rate", 0, 100000, &rate, why, why_n) ||
-		!cw_dpopt_u64(open, "batch", 1, 256, &batch, why, why_n) ||
+		!cw_dpopt_u64(open, "batch", 1, CW_IPIP_JOIN_MAX, &batch, why, why_n) ||
+		!cw_dpopt_u64(open, "gather_us", 0, 1000, &gather, why, why_n) ||
 		!cw_dpopt_u64(open, "max_bindings", 0, CW_DPTAB_MAX, ret_max, why, why_n))
 		return false;
 	self->t.tclass = copy ? -1 : (int) tclass;
@@ -170,6 +174,7 @@ static bool parse_options(struct tun *self, const struct cw_dp_open *open, uint6
 	self->t.pmtu = learn == 1;
 	self->t.icmp_per_s = (uint32_t) rate;
 	self->t.batch = (unsigned) batch;
+	self->t.gather_us = (unsigned) gather;
 	return true;
 }
 
@@ -407,6 +412,7 @@ static void tun_stats(void *p, uint64_t token)
 		{"up.packets", CW_TUN_READ(up->packets)},
 		{"up.bytes", CW_TUN_READ(up->bytes)},
 		{"up.merged", CW_TUN_READ(up->merged)},
+		{"up.joined", CW_TUN_READ(up->joined)},
 		{"up.hairpin", CW_TUN_READ(up->hairpin)},
 		{"down.packets", CW_TUN_READ(down->packets)},
 		{"down.bytes", CW_TUN_READ(down->bytes)},
@@ -417,7 +423,7 @@ static void tun_stats(void *p, uint64_t token)
 		{"icmp6.received", CW_TUN_READ(down->errors)},
 		{"icmp.limited", CW_TUN_READ(up->icmp_limited) + CW_TUN_READ(down->icmp_limited)},
 	};
-	size_t n = 13;
+	size_t n = 14;
 
 	for (unsigned v = CW_TUN_PASS + 1; v < CW_TUN_VERDICTS; v++)
 		s[n++] = (struct cw_dp_stat){cw_tun_verdict_name((enum cw_tun_verdict) v),

@@ -12,21 +12,26 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "dataplane/plugins/tun/forward.h"
+#include "schema/ipip/join.h"
 
 /* virtio_net_hdr, IPv6 header and options, the largest IPv4 packet; whole pages */
-enum { SLOT = 68 * 1024, CONTROL = CMSG_SPACE(sizeof(struct tpacket_auxdata)), GSO_UDP_L4 = 5 };
+enum {
+	SLOT = 68 * 1024,
+	CONTROL = CMSG_SPACE(sizeof(struct tpacket_auxdata)),
+	GSO_UDP_L4 = 5,
+	STREAM = 4, /* packets at once that are the sign of more */
+};
 
-/* A packet between judgement and TUN. */
-struct passing {
-	struct virtio_net_hdr vnet;
-	uint8_t *p;
-	size_t n;
-	bool refuse; /* instead: ICMPv6 1/5 to the client */
+/* A packet whose client is to be told that it is not what it says (ICMPv6 1/5). */
+struct refusal {
+	struct cw_ipip_packet ip;
 	const uint8_t *client;
 };
 
@@ -39,7 +44,11 @@ struct cw_tun_up {
 	struct iovec *iov;
 	struct sockaddr_in6 *from;
 	uint8_t (*control)[CONTROL];
-	struct passing *passing;
+	struct refusal *refusals;
+	/* What passes, and of each group what the TUN must know if it is a packet alone. */
+	struct cw_ipip_join join;
+	struct virtio_net_hdr vnet[CW_IPIP_JOIN_MAX];
+	struct iovec pieces[1 + CW_IPIP_JOIN_MAX];
 };
 
 struct cw_tun_up *cw_tun_up_free(struct cw_tun_up *u)
@@ -53,7 +62,7 @@ struct cw_tun_up *cw_tun_up_free(struct cw_tun_up *u)
 	free(u->iov);
 	free(u->from);
 	free(u->control);
-	free(u->passing);
+	free(u->refusals);
 	free(u);
 	return NULL;
 }
@@ -76,8 +85,9 @@ struct cw_tun_up *cw_tun_up_new(struct cw_tun *t)
 	u->iov = calloc(t->batch, sizeof *u->iov);
 	u->from = calloc(t->batch, sizeof *u->from);
 	u->control = calloc(t->batch, sizeof *u->control);
-	u->passing = calloc(t->batch, sizeof *u->passing);
-	if (!u->slots || !u->frags || !u->msgs || !u->iov || !u->from || !u->control || !u->passing)
+	u->refusals = calloc(t->batch, sizeof *u->refusals);
+	if (!u->slots || !u->frags || !u->msgs || !u->iov || !u->from || !u->control ||
+		!u->refusals)
 		return cw_tun_up_free(u);
 	for (unsigned i = 0; i < t->batch; i++) {
 		u->iov[i] = (struct iovec){u->slots + (size_t) i * SLOT, SLOT};
@@ -148,78 +158,92 @@ static bool is_cookie(const struct cw_tun *t, const uint8_t *p, size_t n)
 	       memcmp(p + 1, t->cookie, sizeof t->cookie) == 0;
 }
 
-/* Judges one packet from `outer`; what shall leave is in *out. Holds the table. */
-static enum cw_tun_verdict judge(struct cw_tun_up *u, const uint8_t *outer, uint8_t tclass,
-	uint8_t *p, size_t n, const struct virtio_net_hdr *told, int64_t now, struct passing *out)
+/* A received packet of either socket, as far as it is known before the judgement. */
+struct arrival {
+	uint8_t *p; /* the inner packet */
+	size_t n;
+	const uint8_t *outer;
+	uint8_t tclass;
+	bool merged;
+	struct virtio_net_hdr told; /* merged only */
+};
+
+/* Judges one packet and adds it to what passes. Holds the table. */
+static enum cw_tun_verdict judge(
+	struct cw_tun_up *u, const struct arrival *a, int64_t now, struct cw_ipip_packet *ret)
 {
 	struct cw_tun *t = u->t;
+	struct virtio_net_hdr vnet = {0};
 	struct cw_tun_owner owner;
-	struct cw_ipip_packet ip;
 	enum cw_tun_verdict v;
+	uint64_t n;
+	int group;
 
-	if (!cw_ipip_parse(p, n, &ip))
+	if (!cw_ipip_parse(a->p, a->n, ret))
 		return CW_TUN_MALFORMED;
-	out->p = p;
-	out->n = ip.total;
-	out->vnet = (struct virtio_net_hdr){0};
-	v = cw_tun_decide_up(&t->rules, u->frags, outer, &ip, now, &owner);
-	if (v == CW_TUN_PASS && !cw_ipip_ecn_decap(&ip, tclass))
+	v = cw_tun_decide_up(&t->rules, u->frags, a->outer, ret, now, &owner);
+	if (v == CW_TUN_PASS && !cw_ipip_ecn_decap(ret, a->tclass))
 		v = CW_TUN_ECN;
-	if (v == CW_TUN_PASS && told && !merged_header(told, &ip, &out->vnet))
+	if (v == CW_TUN_PASS && a->merged && !merged_header(&a->told, ret, &vnet))
 		v = CW_TUN_MERGED;
 	if (v != CW_TUN_PASS) {
 		if (owner.dyn)
 			(void) __atomic_fetch_add(&owner.dyn->counters.drops, 1, __ATOMIC_RELAXED);
 		return v;
 	}
-	if (!told &&
-		cw_ipip_checksum_unfinished(&ip, &out->vnet.csum_start, &out->vnet.csum_offset))
-		out->vnet.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
-	CW_TUN_COUNT(owner.dyn->counters.up_packets, pieces(&out->vnet, &ip));
-	CW_TUN_COUNT(owner.dyn->counters.up_bytes, ip.total);
-	CW_TUN_COUNT(t->up_counts.packets, pieces(&out->vnet, &ip));
-	CW_TUN_COUNT(t->up_counts.bytes, ip.total);
+	if (!a->merged && cw_ipip_checksum_unfinished(ret, &vnet.csum_start, &vnet.csum_offset))
+		vnet.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+	n = pieces(&vnet, ret);
+	group = cw_ipip_join_add(&u->join, ret, owner.entry, vnet.flags != 0);
+	if (group < 0)
+		CW_TUN_COUNT(t->up_counts.joined, 1);
+	else
+		u->vnet[group] = vnet;
+	CW_TUN_COUNT(owner.dyn->counters.up_packets, n);
+	CW_TUN_COUNT(owner.dyn->counters.up_bytes, ret->total);
+	CW_TUN_COUNT(t->up_counts.packets, n);
+	CW_TUN_COUNT(t->up_counts.bytes, ret->total);
 	if (owner.hairpin)
 		CW_TUN_COUNT(t->up_counts.hairpin, 1);
 	return v;
 }
 
 /* RFC 7596 6.2: ICMPv6 1/5 MAY be sent to a client that is not what it says. */
-static void refuse(struct cw_tun_up *u, const struct passing *out, int64_t now)
+static void refuse(struct cw_tun_up *u, const struct refusal *r, int64_t now)
 {
 	struct sockaddr_in6 to = {.sin6_family = AF_INET6};
 	uint8_t body[CW_IPIP_ICMP6_MAX];
-	struct cw_ipip_packet ip;
 	size_t n;
 
-	if (!cw_ipip_parse(out->p, out->n, &ip) || ip.frag_at)
+	if (r->ip.frag_at)
 		return;
 	if (!cw_tun_limit_ok(&u->limit, now)) {
 		CW_TUN_COUNT(u->t->up_counts.icmp_limited, 1);
 		return;
 	}
-	n = cw_ipip_icmp6_refused(out->client, u->t->tep6, out->p, out->n, body);
-	memcpy(&to.sin6_addr, out->client, 16);
+	n = cw_ipip_icmp6_refused(r->client, u->t->tep6, r->ip.start, r->ip.total, body);
+	memcpy(&to.sin6_addr, r->client, 16);
 	if (sendto(u->t->sockets.icmp6, body, n, MSG_DONTWAIT, (struct sockaddr *) &to, sizeof to) >
 		0)
 		CW_TUN_COUNT(u->t->up_counts.icmp_sent, 1);
 }
 
-static void deliver(struct cw_tun_up *u, unsigned n, int64_t now)
+static void deliver(struct cw_tun_up *u)
 {
 	struct cw_tun *t = u->t;
 
-	for (unsigned i = 0; i < n; i++) {
-		struct passing *out = &u->passing[i];
-		struct iovec iov[2] = {{&out->vnet, sizeof out->vnet}, {out->p, out->n}};
+	for (unsigned g = 0; g < u->join.n; g++) {
+		struct virtio_net_hdr vnet;
+		unsigned n = cw_ipip_join_end(&u->join, g, &vnet, u->pieces + 1);
 
-		if (out->refuse)
-			refuse(u, out, now);
-		else if (writev(t->device.fd, iov, 2) < 0)
-			CW_TUN_COUNT(t->up_counts.verdicts[out->vnet.gso_type && errno == EINVAL
+		if (n == 1)
+			vnet = u->vnet[g];
+		u->pieces[0] = (struct iovec){&vnet, sizeof vnet};
+		if (writev(t->device.fd, u->pieces, (int) n + 1) < 0)
+			CW_TUN_COUNT(t->up_counts.verdicts[vnet.gso_type && errno == EINVAL
 								   ? CW_TUN_MERGED
 								   : CW_TUN_OUTPUT],
-				1);
+				n);
 	}
 }
 
@@ -243,21 +267,13 @@ static int receive(struct cw_tun_up *u, int fd, bool merged)
 	return recvmmsg(fd, u->msgs, u->t->batch, MSG_DONTWAIT, NULL);
 }
 
-/* A received packet of either socket, as far as it is known before the judgement. */
-struct arrival {
-	uint8_t *p; /* the inner packet */
-	size_t n;
-	const uint8_t *outer;
-	uint8_t tclass;
-	struct virtio_net_hdr told; /* merged only */
-};
-
 /* False: nothing to judge (a probe, or a merged packet of somebody else). */
 static bool arrived(struct cw_tun_up *u, unsigned i, bool merged, struct arrival *ret)
 {
 	uint8_t *p = u->slots + (size_t) i * SLOT, *ip6;
 	size_t n = u->msgs[i].msg_len, at;
 
+	ret->merged = merged;
 	if (!merged) {
 		if (is_cookie(u->t, p, n)) {
 			(void) __atomic_fetch_add(&u->t->cookies_seen, 1, __ATOMIC_RELAXED);
@@ -283,54 +299,71 @@ static bool arrived(struct cw_tun_up *u, unsigned i, bool merged, struct arrival
 	return true;
 }
 
-/* Takes what one of the sockets has, at most a batch. */
-static void turn(struct cw_tun_up *u, int fd, bool merged)
+/* Takes what one of the sockets has, at most a batch: how many packets. */
+static int turn(struct cw_tun_up *u, int fd, bool merged)
 {
 	struct cw_tun *t = u->t;
 	int n = receive(u, fd, merged);
+	unsigned refused = 0;
 	int64_t now;
-	unsigned out = 0;
 
 	if (n <= 0)
-		return;
+		return 0;
 	now = cw_tun_now_ms();
+	cw_ipip_join_reset(&u->join);
 	(void) __atomic_add_fetch(&t->up_counts.batches, 1, __ATOMIC_ACQ_REL);
 	cw_dptab_read_begin(t->rules.table);
 	for (unsigned i = 0; i < (unsigned) n; i++) {
-		struct passing *to = &u->passing[out];
+		struct refusal *r = &u->refusals[refused];
 		struct arrival a;
 		enum cw_tun_verdict v;
 
 		if (!arrived(u, i, merged, &a))
 			continue;
-		to->client = a.outer;
-		v = judge(u, a.outer, a.tclass, a.p, a.n, merged ? &a.told : NULL, now, to);
-		if (v != CW_TUN_PASS)
-			CW_TUN_COUNT(t->up_counts.verdicts[v], 1);
-		to->refuse = v != CW_TUN_PASS;
-		if (v == CW_TUN_PASS || (t->icmp_unreach && worth_refusing(v)))
-			out++;
+		v = judge(u, &a, now, &r->ip);
+		if (v == CW_TUN_PASS)
+			continue;
+		CW_TUN_COUNT(t->up_counts.verdicts[v], 1);
+		r->client = a.outer;
+		refused += t->icmp_unreach && worth_refusing(v);
 	}
 	cw_dptab_read_end(t->rules.table);
-	deliver(u, out, now);
+	deliver(u);
+	for (unsigned i = 0; i < refused; i++)
+		refuse(u, &u->refusals[i], now);
 	(void) __atomic_add_fetch(&t->up_counts.batches, 1, __ATOMIC_ACQ_REL);
+	return n;
+}
+
+/* While packets stream, a batch that is taken at once has few of them: what is behind the TUN costs
+ * less if they come together. A lone packet never waits. */
+static void gather(const struct cw_tun *t, int last)
+{
+	const struct timespec pause = {.tv_nsec = (long) t->gather_us * 1000};
+
+	if (t->gather_us && last >= STREAM && last < (int) t->batch - (int) t->batch / 4)
+		(void) nanosleep(&pause, NULL);
 }
 
 void *cw_tun_up_run(void *arg)
 {
 	struct cw_tun_up *u = arg;
+	int last = 0;
 	const struct cw_tun_sockets *s = &u->t->sockets;
 	struct pollfd fds[] = {{.fd = u->t->stop, .events = POLLIN},
 		{.fd = s->rx, .events = POLLIN}, {.fd = s->merged, .events = POLLIN}};
 
+	(void) prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 	for (;;) {
 		if (poll(fds, 3, -1) < 0)
 			continue; /* EINTR; nothing else can happen to these */
 		if (fds[0].revents)
 			return NULL;
+		gather(u->t, last);
+		last = 0;
 		if (fds[1].revents)
-			turn(u, s->rx, false);
+			last = turn(u, s->rx, false);
 		if (fds[2].revents)
-			turn(u, s->merged, true);
+			(void) turn(u, s->merged, true);
 	}
 }
