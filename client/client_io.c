@@ -30,7 +30,7 @@
 #include "client/state.h"
 #include "client/tunnel_io.h"
 
-enum { FAREWELL_MS = 3000 }; /* for connections and the resolver to let go at the end */
+enum { FAREWELL_MS = 1000 }; /* for connections to let go at the end */
 
 struct client {
 	const struct cw_client_opts *opts;
@@ -699,7 +699,7 @@ static void on_poll_closed(uv_handle_t *h)
 	cw_closep(h == (uv_handle_t *) &c->alarm ? &c->alarm_fd : &c->watch_fd);
 }
 
-/* Closes what is open, and lets connections flush and the resolver return. */
+/* Closes what is open, and lets connections flush. */
 static void finish_parts(struct client *c)
 {
 	c->session = cw_session_close(c->session);

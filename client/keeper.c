@@ -226,6 +226,7 @@ void cw_keeper_ready(struct cw_keeper *k, struct cw_now now)
 		else
 			ask_or_wait(k, now);
 	} else if (k->releasing) {
+		k->stop_at = now.boot_ms + CW_KEEPER_STOP_MS;
 		request(k, CW_TSP_DELETE, k->lease.tsp.ipv4);
 	} else {
 		finish(k, CW_EXIT_OK);
@@ -581,7 +582,8 @@ void cw_keeper_stop(struct cw_keeper *k, bool keep, struct cw_now now)
 		return;
 	k->goal = CW_GOAL_STOP;
 	k->keep = keep;
-	k->stop_at = now.boot_ms + CW_KEEPER_STOP_MS;
+	k->stop_at = now.boot_ms +
+		     (k->link == CW_LINK_READY ? CW_KEEPER_STOP_MS : CW_KEEPER_STOP_REACH_MS);
 	/* Nothing is forwarded any more when the address is given back (DESIGN.md 4). */
 	if (had) {
 		lose(k, CW_DOWN_STOP, keep);

@@ -25,8 +25,9 @@ enum {
 	CW_KEEPER_RETRY_MAX_MS = 300 * 1000,
 	CW_KEEPER_BUSY_TRIES =
 		3, /* answers "busy" to a first request before the round counts as failed */
-	CW_KEEPER_STOP_MS = 5000,         /* for giving the lease back at the end */
-	CW_KEEPER_RESUME_MS = 2000,       /* of suspend: counts as one */
+	CW_KEEPER_STOP_MS = 5000,       /* for giving the lease back at the end */
+	CW_KEEPER_STOP_REACH_MS = 1500, /* of it for reaching the broker, if it is not connected */
+	CW_KEEPER_RESUME_MS = 2000,     /* of suspend: counts as one */
 	CW_KEEPER_UNBOUND_MS = 60 * 1000, /* between renewals because the TEP does not know us */
 };
 

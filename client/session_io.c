@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A connection to a broker; see session_io.h. RFC 8305 (order and pace of attempts), RFC
- * 5572 4.4.1.1. Owns its handles: one resolver request, up to ATTEMPTS_MAX connections of which one
- * wins, two timers. It is freed when the last of them is closed. Thread: the loop's. */
+ * 5572 4.4.1.1. Owns its handles: up to ATTEMPTS_MAX connections of which one wins, two timers; and
+ * one lookup. It is freed when the last of them is closed. Thread: the loop's. */
 #include "config.h"
 
 #include <errno.h>
@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "client/resolve_io.h"
 #include "client/session_io.h"
 
 enum {
@@ -38,8 +39,8 @@ struct cw_session {
 	void *arg;
 	struct cw_session_conf conf;
 	char host[256];
-	uv_getaddrinfo_t resolver;
-	uv_timer_t pace;  /* next attempt */
+	struct cw_resolve *resolver; /* NULL: the addresses are known */
+	uv_timer_t pace;             /* next attempt */
 	uv_timer_t clock; /* the connect timeout, then the TSP session's deadline, then the flush */
 	struct attempt attempts[ATTEMPTS_MAX];
 	unsigned n_addresses; /* attempts[] with an address */
@@ -112,7 +113,7 @@ static void close_all(struct cw_session *s)
 {
 	for (unsigned i = 0; i < s->n_addresses; i++)
 		close_attempt(&s->attempts[i]);
-	(void) uv_cancel((uv_req_t *) &s->resolver);
+	s->resolver = cw_resolve_cancel(s->resolver);
 	if (!uv_is_closing((uv_handle_t *) &s->pace)) {
 		uv_close((uv_handle_t *) &s->pace, on_timer_closed);
 		uv_close((uv_handle_t *) &s->clock, on_timer_closed);
@@ -475,32 +476,41 @@ static void order_addresses(struct cw_session *s, const struct addrinfo *all)
 	}
 }
 
-static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
+static void on_resolved(void *arg, int status, const struct addrinfo *addresses)
 {
-	struct cw_session *s = req->data;
+	struct cw_session *s = arg;
 
-	if (!s->ended && status < 0) {
+	s->resolver = NULL;
+	if (s->ended)
+		return;
+	if (status) {
 		(void) snprintf(s->text, sizeof s->text,
 			"the name %.60s cannot be resolved: %s; check its spelling and this host's DNS",
-			s->host, uv_strerror(status));
+			s->host, gai_strerror(status));
 		unreachable(s, s->text);
-	} else if (!s->ended) {
-		order_addresses(s, res);
-		if (s->n_addresses)
-			start_next(s);
-		else
-			unreachable(s, "the broker's name has no address");
+		return;
 	}
-	uv_freeaddrinfo(res);
-	release(s);
+	order_addresses(s, addresses);
+	if (s->n_addresses)
+		start_next(s);
+	else
+		unreachable(s, "the broker's name has no address");
 }
 
 static void on_connect_timeout(uv_timer_t *t)
 {
 	struct cw_session *s = t->data;
 
-	unreachable(s, s->winner ? "the broker's TLS did not answer in time"
-				 : "the broker did not answer in time");
+	if (s->resolver)
+		(void) snprintf(s->text, sizeof s->text,
+			"the name %.60s was not resolved in time; check this host's DNS, or connect-timeout",
+			s->host);
+	else
+		(void) snprintf(s->text, sizeof s->text,
+			s->winner
+				? "the broker's TLS did not answer in time"
+				: "the broker did not answer in time; check host, port and connect-timeout");
+	unreachable(s, s->text);
 }
 
 /* ---- life ---- */
@@ -532,9 +542,7 @@ static int prepare(struct cw_session *s, const struct cw_session_conf *conf)
 int cw_session_open(struct cw_loop *loop, const struct cw_session_conf *conf,
 	const struct cw_session_ops *ops, void *arg, struct cw_session **ret)
 {
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
 	struct cw_session *s = cw_zalloc(1, sizeof *s);
-	char port[8];
 	int r;
 
 	if (!s)
@@ -551,15 +559,13 @@ int cw_session_open(struct cw_loop *loop, const struct cw_session_conf *conf,
 	}
 	(void) uv_timer_init(cw_loop_uv(loop), &s->pace);
 	(void) uv_timer_init(cw_loop_uv(loop), &s->clock);
-	s->pace.data = s->clock.data = s->resolver.data = s;
+	s->pace.data = s->clock.data = s;
 	s->alive = 2;
-	(void) snprintf(port, sizeof port, "%u", conf->port);
-	r = uv_getaddrinfo(cw_loop_uv(loop), &s->resolver, on_resolved, s->host, port, &hints);
+	r = cw_resolve_start(loop, s->host, conf->port, on_resolved, s, &s->resolver);
 	if (r < 0) {
 		(void) cw_session_close(s);
 		return r;
 	}
-	s->alive++;
 	(void) uv_timer_start(&s->clock, on_connect_timeout, conf->connect_timeout_ms, 0);
 	*ret = s;
 	return 0;
