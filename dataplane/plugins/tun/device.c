@@ -8,6 +8,7 @@
 #include <ifaddrs.h>
 #include <linux/if_link.h>
 #include <linux/if_tun.h>
+#include <linux/ip.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -77,7 +78,7 @@ struct request {
 		struct ifaddrmsg addr;
 		struct rtmsg route;
 	} u;
-	char attributes[64];
+	char attributes[128];
 };
 
 static void attribute(struct request *q, unsigned short type, const void *data, size_t n)
@@ -86,7 +87,8 @@ static void attribute(struct request *q, unsigned short type, const void *data, 
 	char *at = (char *) q + NLMSG_ALIGN(q->h.nlmsg_len);
 
 	memcpy(at, &a, sizeof a);
-	memcpy(at + RTA_LENGTH(0), data, n);
+	if (n)
+		memcpy(at + RTA_LENGTH(0), data, n);
 	q->h.nlmsg_len = NLMSG_ALIGN(q->h.nlmsg_len) + (uint32_t) RTA_SPACE(n);
 }
 
@@ -157,21 +159,56 @@ static int add_route(int fd, const struct cw_tun_device *d, const struct cw_tun_
 	return ask(fd, &q);
 }
 
-/* Best effort: a read-only /proc/sys is the operator's will, and probe tells what is missing. */
-static void set_sysctl(
-	const struct cw_tun_device *d, const char *family, const char *name, const char *value)
+/* Opens a nested attribute; returns where, for end_nest(). */
+static size_t nest(struct request *q, unsigned short type)
 {
-	char path[128];
-	int fd;
+	size_t at = q->h.nlmsg_len;
 
-	(void) snprintf(path, sizeof path, "/proc/sys/net/%s/conf/%s/%s", family, d->name, name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	if (write(fd, value, strlen(value)) < 0) {
-		/* as above */
-	}
-	(void) close(fd);
+	attribute(q, type, NULL, 0);
+	return at;
+}
+
+static void end_nest(struct request *q, size_t at)
+{
+	struct rtattr a;
+
+	memcpy(&a, (char *) q + at, sizeof a);
+	a.rta_len = (unsigned short) (q->h.nlmsg_len - at);
+	memcpy((char *) q + at, &a, sizeof a);
+}
+
+/* What sysctl could set as well, but a sandbox keeps /proc/sys read-only. Best effort: probe tells
+ * what is missing. */
+static void set_ipv4(int fd, const struct cw_tun_device *d, unsigned short which, uint32_t value)
+{
+	struct request q = {
+		.h = {.nlmsg_len = NLMSG_LENGTH(sizeof q.u.link), .nlmsg_type = RTM_NEWLINK},
+		.u.link = {.ifi_index = (int) d->index},
+	};
+	size_t spec = nest(&q, IFLA_AF_SPEC), family = nest(&q, AF_INET),
+	       conf = nest(&q, IFLA_INET_CONF);
+
+	attribute(&q, which, &value, sizeof value);
+	end_nest(&q, conf);
+	end_nest(&q, family);
+	end_nest(&q, spec);
+	(void) ask(fd, &q);
+}
+
+/* No link-local address: nothing of IPv6 is said on the device. */
+static void no_ipv6(int fd, const struct cw_tun_device *d)
+{
+	const uint8_t mode = IN6_ADDR_GEN_MODE_NONE;
+	struct request q = {
+		.h = {.nlmsg_len = NLMSG_LENGTH(sizeof q.u.link), .nlmsg_type = RTM_NEWLINK},
+		.u.link = {.ifi_index = (int) d->index},
+	};
+	size_t spec = nest(&q, IFLA_AF_SPEC), family = nest(&q, AF_INET6);
+
+	attribute(&q, IFLA_INET6_ADDR_GEN_MODE, &mode, sizeof mode);
+	end_nest(&q, family);
+	end_nest(&q, spec);
+	(void) ask(fd, &q);
 }
 
 int cw_tun_device_up(const struct cw_tun_device *d, unsigned mtu, const uint8_t ipv4[4],
@@ -182,9 +219,9 @@ int cw_tun_device_up(const struct cw_tun_device *d, unsigned mtu, const uint8_t 
 
 	if (fd < 0)
 		return say(why, why_n, -errno, "netlink: %s", cw_dpopt_errno(errno));
-	set_sysctl(d, "ipv6", "disable_ipv6", "1");
-	set_sysctl(d, "ipv4", "rp_filter", "0");
-	set_sysctl(d, "ipv4", "send_redirects", "0");
+	no_ipv6(fd, d);
+	set_ipv4(fd, d, IPV4_DEVCONF_RP_FILTER, 0);
+	set_ipv4(fd, d, IPV4_DEVCONF_SEND_REDIRECTS, 0);
 	r = link_up(fd, d, mtu);
 	if (r < 0)
 		(void) say(why, why_n, r, "cannot bring up %s with MTU %u: %s", d->name, mtu,

@@ -274,7 +274,8 @@ static int tun_open(const struct cw_dp_host *host, const struct cw_dp_open *open
 	ret_caps->batch_max = BATCH_MAX;
 	(void) snprintf(text, sizeof text, "forwarding through %s, tunnel MTU %u%s",
 		self->t.device.name, self->t.mtu,
-		self->t.sockets.merged < 0 ? ", merged packets will be lost (no BPF)" : "");
+		self->t.sockets.merged < 0 ? ", merged packets will be cut by a guess (no BPF)"
+					   : "");
 	host->log(host->ctx, self->t.sockets.merged < 0 ? CW_DP_LOG_WARNING : CW_DP_LOG_INFO, text);
 	*ret_self = self;
 	return 0;
@@ -323,8 +324,9 @@ static void tun_probe(void *p, uint64_t token)
 			"(sysctl net.ipv4.conf.all.rp_filter=2 or 0)");
 	if (t->sockets.merged < 0)
 		note(self,
-			"the kernel refused a BPF socket filter, so packets merged by GRO or a local peer cannot be taken "
-			"apart and are lost: grant CAP_BPF, or switch merging off (ethtool -K DEVICE gro off)");
+			"the kernel refused a BPF socket filter, so how packets were merged (GRO, a local peer) is not known: TCP "
+			"is cut at the tunnel's MTU, which fails on paths with a smaller one, and merged UDP is lost; grant CAP_BPF, "
+			"or switch merging off (ethtool -K DEVICE gro off)");
 	if (self->n_routes == 0)
 		note(self,
 			"no option routes: the pools must be routed to the TUN device by the operator");

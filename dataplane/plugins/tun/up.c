@@ -144,6 +144,20 @@ static bool merged_header(const struct virtio_net_hdr *told, const struct cw_ipi
 	return false;
 }
 
+/* The same about a packet of the raw socket, which tells nothing. Where merged packets come this
+ * way, for want of CAP_BPF, their segments are taken to be as long as the tunnel allows (ADR 7). */
+static bool plain_header(
+	const struct cw_tun *t, const struct cw_ipip_packet *ip, struct virtio_net_hdr *ret)
+{
+	unsigned mtu = t->sockets.merged < 0 ? t->mtu : UINT16_MAX;
+	struct cw_ipip_offload o;
+
+	if (cw_ipip_offload(ip, mtu, &o) == CW_IPIP_UNUSABLE)
+		return false;
+	*ret = cw_ipip_vnet(&o);
+	return true;
+}
+
 /* How many packets a merged one was. */
 static uint64_t pieces(const struct virtio_net_hdr *vnet, const struct cw_ipip_packet *ip)
 {
@@ -184,15 +198,14 @@ static enum cw_tun_verdict judge(
 	v = cw_tun_decide_up(&t->rules, u->frags, a->outer, ret, now, &owner);
 	if (v == CW_TUN_PASS && !cw_ipip_ecn_decap(ret, a->tclass))
 		v = CW_TUN_ECN;
-	if (v == CW_TUN_PASS && a->merged && !merged_header(&a->told, ret, &vnet))
+	if (v == CW_TUN_PASS &&
+		!(a->merged ? merged_header(&a->told, ret, &vnet) : plain_header(t, ret, &vnet)))
 		v = CW_TUN_MERGED;
 	if (v != CW_TUN_PASS) {
 		if (owner.dyn)
 			(void) __atomic_fetch_add(&owner.dyn->counters.drops, 1, __ATOMIC_RELAXED);
 		return v;
 	}
-	if (!a->merged && cw_ipip_checksum_unfinished(ret, &vnet.csum_start, &vnet.csum_offset))
-		vnet.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
 	n = pieces(&vnet, ret);
 	group = cw_ipip_join_add(&u->join, ret, owner.entry, vnet.flags != 0);
 	if (group < 0)
