@@ -82,13 +82,46 @@ static int walk(struct cw_store_reader *r, struct tally *t)
 	return n;
 }
 
+static const char *remedy(const struct cw_store_stats *st, unsigned long bad)
+{
+	if (st->damaged > 0)
+		return "leases were put aside: restore a backup; or, when their holders' time is over, lend their "
+		       "addresses again with --forget-damaged";
+	return bad ? "restore a backup; the broker goes on with what it can read" : NULL;
+}
+
+int cw_forget_damaged(const struct cw_config *conf, int64_t wall_s)
+{
+	const struct cw_store_config sc = {
+		.backend = conf->store_backend, .path = conf->store_path};
+	struct cw_op op = {.kind = CW_OP_FORGET_DAMAGED, .now = {.wall_s = wall_s}};
+	struct cw_store *store = NULL;
+	char why[512];
+	int r = cw_store_open(&sc, why, sizeof why, &store);
+
+	if (r < 0) {
+		(void) printf("%s: %s\n", conf->store_path, why);
+		return CW_EXIT_FAILURE;
+	}
+	r = cw_store_run(store, &op);
+	if (r < 0)
+		(void) printf("%s: %s\n", conf->store_path, cw_strerror(r));
+	else
+		(void) printf("%s: %u addresses of damaged leases are lent again\n",
+			conf->store_path, op.u.sweep.count);
+	(void) cw_store_close(store);
+	return r < 0 ? CW_EXIT_FAILURE : CW_EXIT_OK;
+}
+
 int cw_check_db(const struct cw_config *conf)
 {
 	const struct cw_store_config sc = {
 		.backend = conf->store_backend, .path = conf->store_path};
 	struct cw_store_reader *reader = NULL;
 	struct cw_store *store = NULL;
+	struct cw_store_stats st;
 	struct tally t = {0};
+	const char *what;
 	char why[512];
 	int r = cw_store_open(&sc, why, sizeof why, &store);
 
@@ -109,6 +142,10 @@ int cw_check_db(const struct cw_config *conf)
 		conf->store_path, t.leases, t.by_state[CW_LEASE_ACTIVE],
 		t.by_state[CW_LEASE_ENDING], t.by_state[CW_LEASE_QUARANTINED],
 		t.by_state[CW_LEASE_FREE], t.bad);
+	cw_store_stats(store, &st);
+	what = remedy(&st, t.bad + (r < 0));
+	if (what)
+		(void) printf("%s: %s\n", conf->store_path, what);
 	(void) cw_store_reader_close(reader);
 	(void) cw_store_close(store);
 	return r < 0 || t.bad ? CW_EXIT_FAILURE : CW_EXIT_OK;

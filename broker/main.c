@@ -315,6 +315,7 @@ static int open_store(struct daemon *d, char *why, size_t why_n)
 		.batch_max = d->conf->store_batch,
 		.cache_kib = d->conf->store_cache_kib,
 	};
+	struct cw_store_stats st;
 	int r = make_state_dir(d->conf->state_dir);
 
 	if (r < 0) {
@@ -322,7 +323,16 @@ static int open_store(struct daemon *d, char *why, size_t why_n)
 			why, why_n, "%s cannot be made: %s", d->conf->state_dir, cw_strerror(r));
 		return r;
 	}
-	return cw_store_open(&sc, why, why_n, &d->store);
+	r = cw_store_open(&sc, why, why_n, &d->store);
+	if (r < 0)
+		return r;
+	cw_store_stats(d->store, &st);
+	if (st.damaged > 0)
+		cw_log(CW_LOG_ERR,
+			CW_F(CW_F_EVENT("store.damaged"), CW_F_STR("path", d->conf->store_path),
+				CW_F_UINT("leases", st.damaged)),
+			"leases were put aside because their rows are damaged, their addresses are not lent; causewayd --check-db tells more");
+	return 0;
 }
 
 static int bring_up(struct daemon *d)
@@ -393,7 +403,7 @@ static void help(void)
 {
 	(void) fputs(
 		"Usage: causewayd [--config FILE] [--foreground]\n"
-		"       causewayd [--config FILE] --check-config | --check-db\n"
+		"       causewayd [--config FILE] --check-config | --check-db | --forget-damaged\n"
 		"       causewayd --print-sample-config | --list-failpoints | --help | --version\n"
 		"\n"
 		"The Causeway tunnel broker: leases IPv4 addresses and tells tunnel end points.\n"
@@ -402,6 +412,7 @@ static void help(void)
 		"  -f, --foreground        stay in the foreground (it always does; for scripts that say so)\n"
 		"  -t, --check-config      print every problem of the configuration and end: 0 none, 1 some\n"
 		"      --check-db          check the lease database and end: 0 sound, 1 damaged\n"
+		"      --forget-damaged    lend the addresses of leases again that --check-db found damaged\n"
 		"      --print-sample-config\n"
 		"                          a commented configuration with every option\n"
 		"      --list-failpoints   places where tests can make this build fail; 1 if it has none\n"
@@ -425,6 +436,7 @@ enum action {
 	DO_RUN,
 	DO_CHECK_CONFIG,
 	DO_CHECK_DB,
+	DO_FORGET,
 	DO_SAMPLE,
 	DO_FAILPOINTS,
 	DO_HELP,
@@ -434,12 +446,13 @@ enum action {
 
 static enum action parse_args(int argc, char **argv, const char **ret_config)
 {
-	enum { OPT_CHECK_DB = 256, OPT_SAMPLE, OPT_FAILPOINTS };
+	enum { OPT_CHECK_DB = 256, OPT_FORGET, OPT_SAMPLE, OPT_FAILPOINTS };
 	static const struct option options[] = {
 		{"config", required_argument, NULL, 'c'},
 		{"foreground", no_argument, NULL, 'f'},
 		{"check-config", no_argument, NULL, 't'},
 		{"check-db", no_argument, NULL, OPT_CHECK_DB},
+		{"forget-damaged", no_argument, NULL, OPT_FORGET},
 		{"print-sample-config", no_argument, NULL, OPT_SAMPLE},
 		{"list-failpoints", no_argument, NULL, OPT_FAILPOINTS},
 		{"help", no_argument, NULL, 'h'},
@@ -463,6 +476,9 @@ static enum action parse_args(int argc, char **argv, const char **ret_config)
 			break;
 		case OPT_CHECK_DB:
 			action = DO_CHECK_DB;
+			break;
+		case OPT_FORGET:
+			action = DO_FORGET;
 			break;
 		case OPT_SAMPLE:
 			action = DO_SAMPLE;
@@ -510,6 +526,7 @@ int main(int argc, char **argv)
 	case DO_CHECK_CONFIG:
 		return check_config(d.config_path);
 	case DO_CHECK_DB:
+	case DO_FORGET:
 	case DO_RUN:
 		break;
 	}
@@ -521,8 +538,10 @@ int main(int argc, char **argv)
 	if (r != 0)
 		return CW_EXIT_FAILURE;
 	cw_log_open("causewayd", d.conf->log_level, d.conf->log_format);
-	if (action == DO_CHECK_DB) {
-		r = cw_check_db(d.conf);
+	if (action != DO_RUN) {
+		r = action == DO_CHECK_DB
+			    ? cw_check_db(d.conf)
+			    : cw_forget_damaged(d.conf, cw_clock_now(&cw_system_clock).wall_s);
 		d.conf = cw_config_free(d.conf);
 		return r;
 	}

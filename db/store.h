@@ -168,6 +168,7 @@ enum cw_op_kind {
 	CW_OP_USER_SET,
 	CW_OP_USER_DEL,
 	CW_OP_CREDENTIALS_SET,
+	CW_OP_FORGET_DAMAGED, /* lends the addresses of damaged rows again (u.sweep.count) */
 };
 
 /* ACQUIRE. One lease per (principal, client6) and pool choice: a holder that asks again without
@@ -352,12 +353,16 @@ struct cw_store_stats {
 	uint64_t batch_max_seen;
 	uint64_t commit_us_sum, commit_us_max;
 	uint64_t wal_bytes;
+	uint64_t damaged;       /* leases put aside because their rows cannot be right, as of
+				   the start; their addresses are not lent */
 	size_t queued, waiting; /* waiting: acquires parked for a confirmation */
 };
 
-/* Opens or creates the database, sets and reads back each pragma, migrates. Does not start the
- * writer. why (n octets) gets one line an operator can act on when it fails. CW_E_SCHEMA,
- * CW_E_STORE_*, -EACCES, -EBUSY (another broker has it open), -ENOMEM. *ret given. */
+/* Opens or creates the database, sets and reads back each pragma, migrates, and checks it as far as
+ * a start may take: leases whose rows cannot be right are put aside (stats.damaged), and one that
+ * cannot be read to its end is refused. Does not start the writer. why (n octets) gets one line an
+ * operator can act on when it fails. CW_E_SCHEMA, CW_E_STORE_*, -EACCES, -EBUSY (another broker has
+ * it open), -ENOMEM. *ret given. */
 int cw_store_open(const struct cw_store_config *conf, char *why, size_t why_n,
 	struct cw_store **ret) CW_MUST_CHECK;
 /* Starts the writer thread; hooks are copied. 0 or -errno. */

@@ -31,6 +31,10 @@ static const char *const checks[] = {
 	"SELECT format('a tunnel end point is to be told of lease %d, which is neither held nor ending', o.lease)"
 	" FROM outbox o LEFT JOIN lease l ON l.id = o.lease AND l.state = CASE o.what WHEN 0 THEN 1 ELSE 2 END"
 	" WHERE l.id IS NULL LIMIT " CW_SQ_FAULTS,
+	"SELECT format('%d.%d.%d.%d, port set %d, was put aside, its row was damaged (%s)', addr >> 24 & 255,"
+	" addr >> 16 & 255, addr >> 8 & 255, addr & 255, psid, content) FROM damaged_lease",
+	"SELECT format('lease %d is due at another time than it ends', id) FROM lease"
+	" WHERE state = 1 AND due <> expires LIMIT " CW_SQ_FAULTS,
 	"SELECT format('lease %d has a number beyond the last one given out', id)"
 	" FROM lease WHERE generation > (SELECT seq FROM broker_state) LIMIT " CW_SQ_FAULTS,
 };

@@ -198,11 +198,14 @@ static void say(char *why, size_t n, const char *path, const char *what)
 /* What SQLite says of a file that cannot be used, and what can be done about it. */
 static void say_unusable(char *why, size_t n, const char *path, int rc, const char *what)
 {
-	bool damaged = (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
+	/* SQLITE_ERROR: its own text cannot be compiled, so it is not what a release made. */
+	bool damaged = (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB ||
+		       (rc & 0xff) == SQLITE_ERROR;
+	size_t len = strcspn(what, "\n"); /* a malformed schema is cited over many lines */
 
 	if (n > 0)
-		(void) snprintf(
-			why, n, "%s: %s%s", path, what, damaged ? "; restore a backup" : "");
+		(void) snprintf(why, n, "%s: %.*s%s", path, len < 100 ? (int) len : 100, what,
+			damaged ? "; restore a backup" : "");
 }
 
 /* First column of the first row as text; "" without a row. */
@@ -429,19 +432,23 @@ static void backend_closep(struct cw_backend **b)
 	*b = backend_close(*b, false);
 }
 
-/* The small tables everything depends on are checked whole; the leases, which may be millions, by
- * whoever reads them (cell_size_check, and every decoded row). */
-static int check_small(struct cw_backend *b, char *why, size_t why_n)
+/* What everything depends on is checked, without the indexes' content: a second for a million
+ * leases. History, users and audit are by whoever reads them. */
+static int check_tables(struct cw_backend *b, char *why, size_t why_n)
 {
 	static const char *const tables[] = {
-		"broker_state", "tep", "pool", "pool_range", "exclusion", "unused"};
+		"broker_state", "tep", "pool", "pool_range", "exclusion", "unused", "lease"};
 
 	for (size_t i = 0; i < CW_ARRAY_LEN(tables); i++) {
+		bool leases = strcmp(tables[i], "lease") == 0;
 		char sql[64], got[160];
 		int rc;
 
 		(void) snprintf(sql, sizeof sql, "PRAGMA quick_check('%s')", tables[i]);
 		rc = query_text(b->db, sql, got, sizeof got);
+		if (rc == SQLITE_OK && leases && strcmp(got, "ok") != 0 &&
+			cw_sq_salvage(b->db) == SQLITE_OK)
+			rc = query_text(b->db, sql, got, sizeof got);
 		if (rc == SQLITE_OK && strcmp(got, "ok") == 0)
 			continue;
 		(void) snprintf(why, why_n, "%s: damaged (%s: %s); restore a backup", b->path,
@@ -455,7 +462,7 @@ static int open_file(
 	struct cw_backend *b, const struct cw_store_config *conf, char *why, size_t why_n)
 {
 	int rc, r;
-	int64_t seq = 0;
+	int64_t seq = 0, damaged = 0;
 
 	rc = cw_sq_connect(b->path, b->memory, false, &b->db);
 	if (rc != SQLITE_OK) {
@@ -472,7 +479,7 @@ static int open_file(
 	r = migrate(b, why, why_n);
 	if (r < 0)
 		return r;
-	r = check_small(b, why, why_n);
+	r = check_tables(b, why, why_n);
 	if (r < 0)
 		return r;
 	rc = prepare_all(b);
@@ -483,12 +490,15 @@ static int open_file(
 	(void) sqlite3_wal_hook(b->db, on_commit, b);
 	r = cw_sq_number(b, CW_SQ_SEQ_GET, 0, &seq);
 	if (r == 0)
+		r = cw_sq_number(b, CW_SQ_DAMAGED_COUNT, 0, &damaged);
+	if (r == 0)
 		r = cw_sq_cache_need(b);
 	if (r < 0) {
 		say(why, why_n, b->path, cw_strerror(r));
 		return r;
 	}
 	b->seq = (uint64_t) seq;
+	b->errors->damaged = (uint64_t) damaged;
 	return 0;
 }
 

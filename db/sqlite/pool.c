@@ -283,6 +283,52 @@ static int reservation_del(struct cw_backend *b, uint64_t id)
 	return r < 0 ? r : unused_add(b, range->id, slot, slot);
 }
 
+/* Whoever held these leases lost them: their places are as if never used. */
+static int forget_damaged(struct cw_backend *b, struct cw_op *op)
+{
+	sqlite3_stmt *next = b->st[CW_SQ_DAMAGED_NEXT], *lost = b->st[CW_SQ_HISTORY_LOST],
+		     *at = b->st[CW_SQ_LEASE_AT];
+	int64_t id = 0;
+	int r;
+
+	op->u.sweep.count = 0;
+	for (;; op->u.sweep.count++) {
+		const struct cw_sq_range *range;
+		struct cw_addr4 addr;
+		uint64_t slot;
+
+		cw_sq_int(next, 1, id);
+		r = cw_sq_row(b, CW_SQ_DAMAGED_NEXT);
+		if (r <= 0)
+			return r;
+		id = sqlite3_column_int64(next, 0);
+		addr.v = (uint32_t) sqlite3_column_int64(next, 1);
+		slot = (uint64_t) sqlite3_column_int64(next, 2);
+		(void) sqlite3_reset(next);
+		cw_sq_int(b->st[CW_SQ_DAMAGED_DEL], 1, id);
+		r = cw_sq_run(b, CW_SQ_DAMAGED_DEL);
+		if (r < 0)
+			return r;
+		cw_sq_int(lost, 1, addr.v);
+		cw_sq_int(lost, 2, (int64_t) slot);
+		cw_sq_int(lost, 3, op->now.wall_s);
+		r = cw_sq_run(b, CW_SQ_HISTORY_LOST);
+		if (r < 0)
+			return r;
+		cw_sq_int(at, 1, addr.v);
+		cw_sq_int(at, 2, (int64_t) slot);
+		r = cw_sq_row(b, CW_SQ_LEASE_AT);
+		(void) sqlite3_reset(at);
+		range = cw_sq_range_of(b, addr);
+		if (r == 0 && range && slot < range->pool->sets) {
+			slot += (uint64_t) (addr.v - range->lo) * range->pool->sets;
+			r = unused_add(b, range->id, slot, slot);
+		}
+		if (r < 0)
+			return r;
+	}
+}
+
 /* ---- pools ---- */
 
 /* Fills in what was left 0, checks the rest: 0 or -EINVAL. */
@@ -559,6 +605,8 @@ static int one(struct cw_backend *b, struct cw_op *op)
 		return reservation_add(b, &op->u.reservation);
 	case CW_OP_RESERVE_DEL:
 		return reservation_del(b, op->u.reservation.id);
+	case CW_OP_FORGET_DAMAGED:
+		return forget_damaged(b, op);
 	case CW_OP_TEP_ADD:
 		return tep_add(b, &op->u.tep);
 	case CW_OP_TEP_SET:

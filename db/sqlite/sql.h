@@ -103,7 +103,8 @@
 	X(EXCLUSIONS, "SELECT pool, lo, hi FROM exclusion ORDER BY pool, lo")                          \
 	X(UNUSEDS, "SELECT u.pool_range, u.next, u.last, r.pool, r.lo, r.hi FROM unused u"             \
 		" JOIN pool_range r ON r.id = u.pool_range ORDER BY r.pool, r.lo, u.next")                 \
-	X(RESERVED, "SELECT addr, psid FROM reservation ORDER BY addr, psid")                          \
+	X(RESERVED, "SELECT addr, psid FROM reservation UNION SELECT addr, psid FROM damaged_lease"    \
+		" ORDER BY addr, psid")                                                                    \
 	X(UNUSED_SET, "UPDATE unused SET next = ?3 WHERE pool_range = ?1 AND last = ?2")               \
 	X(UNUSED_DEL, "DELETE FROM unused WHERE pool_range = ?1 AND last = ?2")                        \
 	X(UNUSED_PUT, "INSERT INTO unused (pool_range, last, next) VALUES (?1, ?2, ?3)")               \
@@ -138,6 +139,12 @@
 	X(EXCLUDE_DEL, "DELETE FROM exclusion WHERE id = ?1")                                          \
 	X(RESERVE_GET, "SELECT pool, addr, psid FROM reservation WHERE id = ?1")                       \
 	X(RESERVE_ADD, "INSERT INTO reservation (pool, addr, psid, principal) VALUES (?1, ?2, ?3, ?4)") \
+	X(DAMAGED_COUNT, "SELECT count(*) FROM damaged_lease")                                         \
+	X(DAMAGED_NEXT, "SELECT id, addr, psid FROM damaged_lease WHERE id > ?1 ORDER BY id LIMIT 1")  \
+	X(DAMAGED_DEL, "DELETE FROM damaged_lease WHERE id = ?1")                                      \
+	X(HISTORY_LOST, "UPDATE history SET ended = ?3, reason = CASE reason WHEN 0 THEN 3 ELSE reason END" \
+		" WHERE addr = ?1 AND psid = ?2 AND ended IS NULL AND NOT EXISTS (SELECT 1 FROM lease l"   \
+		" WHERE l.addr = ?1 AND l.psid = ?2 AND l.id = history.id)")                               \
 	X(RESERVE_DEL, "DELETE FROM reservation WHERE id = ?1")                                        \
 	/* --- TEPs, users --- */                                                                      \
 	X(TEP_GET, "SELECT " CW_SQ_TEP " FROM tep t WHERE t.id = ?1")                                  \

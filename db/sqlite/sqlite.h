@@ -5,6 +5,7 @@
  * reader_open reads (path, memory), which never changes.
  *
  * Files: conn.c open, pragmas, migrations, results; cache.c the cache and never-used slots;
+ * salvage.c damaged leases;
  * acquire.c, lease.c the life of leases; pool.c, user.c configuration; read.c readers; backup.c;
  * check.c. */
 #pragma once
@@ -193,6 +194,12 @@ int cw_sq_in_savepoint(
 bool cw_sq_name_ok(const char *s, size_t n);
 /* NUL within n octets, and not empty. */
 bool cw_sq_text_ok(const char *s, size_t n);
+
+/* ---- salvage.c ---- */
+
+/* Puts rows of lease aside that cannot be right. No transaction may be open, no statement prepared
+ * on lease in use. SQLite's result; unless it is SQLITE_OK nothing was changed. */
+int cw_sq_salvage(sqlite3 *db);
 
 /* ---- read.c, backup.c, check.c ---- */
 
