@@ -16,7 +16,8 @@ struct shim {
 	bool fail_on;       /* and all after it */
 	int fail_errno;     /* ENOSPC, EDQUOT, EIO */
 	unsigned sync_delay_us;
-	bool power; /* remember what each sync made durable, for shim_power_cut() */
+	bool power;  /* remember what each sync made durable, for shim_power_cut() */
+	bool record; /* note every change of files opened from now on, for shim_replay() */
 	/* What happened. */
 	_Atomic uint64_t writes, syncs, truncates;
 	_Atomic long counted; /* of fail_what, since shim_arm() */
@@ -35,3 +36,12 @@ void shim_arm(unsigned what, long k, int error, bool on);
  * shim.power was set are not known. */
 void shim_power_cut(const char *from, const char *to);
 void shim_power_forget(void);
+
+/* How many changes are noted: "now", for shim_replay(). */
+size_t shim_recorded(void);
+/* The disk after a cut right before change number `at`. Of each file, what a sync before the cut
+ * covered is there; of what was written later, each write (truncation, deletion) by itself is
+ * there, is not, or is there for some of its 512-octet sectors only. Some trials keep all of it and
+ * some nothing. Files are written to the folder `to`, under the names they had. */
+void shim_replay(size_t at, unsigned *seed, const char *to);
+void shim_record_forget(void);
