@@ -416,8 +416,7 @@ static struct cw_backend *backend_close(struct cw_backend *b, bool clean)
 	/* Who copies the one file after a clean end has everything, whatever readers are still
 	 * open. A failure leaves it in the WAL, where the next start finds it. */
 	if (b->db && clean)
-		(void) sqlite3_wal_checkpoint_v2(
-			b->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+		(void) cw_sq_mark(b->db, false);
 	/* After an I/O error nothing more is written; the WAL is read again at the next start. */
 	if (b->db && !clean)
 		(void) sqlite3_db_config(b->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *) NULL);
@@ -497,6 +496,15 @@ static int open_file(
 		say(why, why_n, b->path, cw_strerror(r));
 		return r;
 	}
+	if (!b->memory)
+		rc = cw_sq_mark(b->db, true);
+	/* On a full disk leases are still told; then only a WAL that is taken away goes unnoticed.
+	 */
+	r = cw_sq_result(b->db, rc, b->errors);
+	if (r < 0 && r != CW_E_STORE_FULL && r != CW_E_BUSY) {
+		say(why, why_n, b->path, cw_strerror(r));
+		return r;
+	}
 	b->seq = (uint64_t) seq;
 	b->errors->damaged = (uint64_t) damaged;
 	return 0;
@@ -524,6 +532,14 @@ static int backend_open(const struct cw_store_config *conf, struct cw_db_errors 
 		r = claim_file(b, why, why_n);
 		if (r < 0)
 			return r;
+		if (cw_sq_wal_lost(b->path)) {
+			(void) snprintf(why, why_n,
+				"%s: its WAL is missing, and with it leases that were answered: put %s-wal back or restore a backup; "
+				"if nothing is lost (another program closed it) make an empty file of that name",
+				b->path, b->path);
+			atomic_fetch_add(&b->errors->corrupt, 1);
+			return CW_E_STORE_CORRUPT;
+		}
 	}
 	r = open_file(b, conf, why, why_n);
 	if (r < 0)

@@ -5,7 +5,7 @@
  * reader_open reads (path, memory), which never changes.
  *
  * Files: conn.c open, pragmas, migrations, results; cache.c the cache and never-used slots;
- * salvage.c damaged leases;
+ * salvage.c damaged leases; wal.c a lost WAL;
  * acquire.c, lease.c the life of leases; pool.c, user.c configuration; read.c readers; backup.c;
  * check.c. */
 #pragma once
@@ -200,6 +200,14 @@ bool cw_sq_text_ok(const char *s, size_t n);
 /* Puts rows of lease aside that cannot be right. No transaction may be open, no statement prepared
  * on lease in use. SQLite's result; unless it is SQLITE_OK nothing was changed. */
 int cw_sq_salvage(sqlite3 *db);
+
+/* ---- wal.c ---- */
+
+/* Is this the file of a broker that did not end cleanly, and its WAL is gone? */
+bool cw_sq_wal_lost(const char *path);
+/* Says in the file itself whether a broker uses it; all of the WAL is in the file then, unless a
+ * reader holds it back. SQLite's result. */
+int cw_sq_mark(sqlite3 *db, bool in_use);
 
 /* ---- read.c, backup.c, check.c ---- */
 
