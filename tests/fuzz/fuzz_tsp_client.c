@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A hostile broker: the client half of a TSP session under any octets, in pieces of any length, and
  * the client's whole life (keeper) driven by what the session makes of them. The first octet
- * chooses version, mechanisms and transport, the second the length of the pieces; an octet 0xff in
- * the rest lets time pass. */
+ * chooses version, mechanisms and transport, the second the length of the pieces. Before a piece,
+ * an octet 0xff lets time pass. Datagrams have their length in front (16 bits); with its highest
+ * bit set they answer what was asked last. */
 #include "config.h"
 
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include "base/mem.h"
 #include "client/keeper.h"
 #include "schema/tsp/client.h"
+#include "schema/tsp/udp.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 const char *__lsan_default_suppressions(void);
@@ -28,6 +30,8 @@ struct rig {
 	struct cw_brokers brokers;
 	struct cw_keeper keeper;
 	unsigned actions;
+	bool udp;
+	uint8_t sequence[4]; /* of the last datagram that was sent */
 };
 
 static struct cw_now now(const struct rig *r)
@@ -50,10 +54,15 @@ static uint32_t dice(void *arg)
 static void on_send(void *arg, const void *p, size_t n)
 {
 	volatile uint8_t sum = 0;
+	struct rig *r = arg;
 
-	(void) arg;
 	for (size_t i = 0; i < n; i++)
 		sum = (uint8_t) (sum + ((const uint8_t *) p)[i]);
+	if (!r->udp)
+		return;
+	if (n < CW_TSP_UDP_HEADER)
+		abort();
+	memcpy(r->sequence, p, sizeof r->sequence);
 }
 
 static void carry_out(struct rig *r, const struct cw_keeper_action *a)
@@ -116,6 +125,56 @@ static void begin_keeper(struct rig *r)
 		;
 }
 
+static void pass_time(struct rig *r)
+{
+	cw_fake_clock_advance(&r->clock, 5000);
+	cw_tsp_client_tick(r->client, now_ms(r));
+	cw_keeper_tick(&r->keeper, now(r));
+}
+
+/* One datagram from the n octets at p; how many of them it took. */
+static size_t datagram(struct rig *r, const uint8_t *p, size_t n)
+{
+	static uint8_t buf[0x2000];
+	size_t some;
+
+	if (n < 2)
+		return n;
+	some = (size_t) (p[0] << 8 | p[1]) & (sizeof buf - 1);
+	if (some > n - 2)
+		some = n - 2;
+	memcpy(buf, p + 2, some);
+	if (p[0] & 0x80 && some >= sizeof r->sequence)
+		memcpy(buf, r->sequence, sizeof r->sequence);
+	cw_tsp_client_input(r->client, buf, some, now_ms(r));
+	return 2 + some;
+}
+
+static void converse(struct rig *r, const uint8_t *p, size_t n, size_t piece, unsigned pipeline)
+{
+	for (size_t at = 0; at < n;) {
+		size_t some = n - at < piece ? n - at : piece;
+
+		if (p[at] == 0xff) {
+			pass_time(r);
+			at++;
+			continue;
+		}
+		if (r->udp)
+			some = datagram(r, p + at, n - at);
+		else
+			cw_tsp_client_input(r->client, p + at, some, now_ms(r));
+		at += some;
+		/* It waits for no more than it may, and not for ever. */
+		if (cw_tsp_client_outstanding(r->client) > pipeline)
+			abort();
+		if (cw_tsp_client_state(r->client) != CW_TSP_C_CLOSED &&
+			cw_tsp_client_outstanding(r->client) &&
+			cw_tsp_client_deadline(r->client) == INT64_MAX)
+			abort();
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	static const unsigned mechs[] = {CW_MECH_BIT(CW_MECH_ANONYMOUS), CW_MECH_PASSWORDS,
@@ -136,19 +195,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	conf.loopback_ok = data[0] & 4;
 	conf.mechs = mechs[data[0] >> 3 & 3];
 	piece = data[1] ? data[1] : n;
+	r->udp = conf.udp;
 	begin_keeper(r);
 	if (cw_tsp_client_new(&conf, &ops, r, &r->client) == 0) {
 		cw_tsp_client_start(r->client, now_ms(r));
-		for (size_t at = 2; at < n; at += piece) {
-			size_t some = n - at < piece ? n - at : piece;
-
-			if (data[at] == 0xff) {
-				cw_fake_clock_advance(&r->clock, 1000);
-				cw_tsp_client_tick(r->client, now_ms(r));
-				cw_keeper_tick(&r->keeper, now(r));
-			}
-			cw_tsp_client_input(r->client, data + at, some, now_ms(r));
-		}
+		converse(r, data + 2, n - 2, piece, conf.pipeline);
 		cw_tsp_client_eof(r->client, now_ms(r));
 		/* However it went: it is over. */
 		if (cw_tsp_client_state(r->client) != CW_TSP_C_CLOSED ||

@@ -17,3 +17,13 @@
 #include <setjmp.h>
 #include <cmocka.h>
 /* clang-format on */
+
+#include <stdlib.h>
+
+/* For loops over very many cases of one kind: all of them, or so many under tools that make every
+ * step tens of times slower and look at memory or threads, not at results (tap-run, contrib/check
+ * set CW_TEST_SPARSE). */
+static inline unsigned cw_test_cases(unsigned all, unsigned sparse)
+{
+	return getenv("CW_TEST_SPARSE") ? sparse : all;
+}

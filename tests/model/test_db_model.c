@@ -536,7 +536,7 @@ static void live(unsigned with_seed)
 static void the_store_is_its_model(void **state)
 {
 	const char *only = getenv("CW_MODEL_SEED"), *rounds = getenv("CW_MODEL_ROUNDS");
-	unsigned n = rounds ? (unsigned) strtoul(rounds, NULL, 10) : 12;
+	unsigned n = rounds ? (unsigned) strtoul(rounds, NULL, 10) : cw_test_cases(12, 3);
 
 	(void) state;
 	if (only) {

@@ -503,20 +503,21 @@ static void many_problems(void **state)
 
 static void many_sections(void **state)
 {
-	enum { N = 20000 };
-	char *text = NULL;
+	const unsigned many = cw_test_cases(20000, 2000);
+	char *text = NULL, last[20];
 	size_t n = 0;
 	FILE *f = open_memstream(&text, &n);
 	struct cw_conf *c;
 
 	(void) state;
 	assert_non_null(f);
-	for (unsigned i = 0; i < N; i++)
+	for (unsigned i = 0; i < many; i++)
 		(void) fprintf(f, "user \"u%u\" { password = \"p/%u\" }\n", i, i);
 	assert_int_equal(fclose(f), 0);
 	assert_int_equal(parse_n(text, n, &c), 0);
-	assert_int_equal(cw_conf_section_count(c, "user"), N);
-	assert_string_equal(cw_conf_str(cw_conf_section(c, "user", N - 1), "password"), "p/19999");
+	assert_int_equal(cw_conf_section_count(c, "user"), many);
+	(void) snprintf(last, sizeof last, "p/%u", many - 1);
+	assert_string_equal(cw_conf_str(cw_conf_section(c, "user", many - 1), "password"), last);
 	(void) cw_conf_free(c);
 	free(text);
 }

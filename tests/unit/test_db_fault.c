@@ -202,8 +202,8 @@ static bool one_round(unsigned what, long k, int error, bool on)
 /* Every call of a kind fails, once and for good. */
 static void every_call(unsigned what, int error)
 {
-	/* Under Valgrind every seventh is enough: the point there is the memory. */
-	long stride = getenv("CW_TEST_VALGRIND") ? 7 : 1, n = 0;
+	const long stride = cw_test_cases(1, 23);
+	long n = 0;
 
 	for (int on = 0; on < 2; on++) {
 		for (long k = 1; one_round(what, k, error, on == 1); k += stride)
@@ -426,7 +426,8 @@ static void memory_story(long k, bool ours, struct fx *fx)
 static void out_of_memory(bool ours)
 {
 	struct fx fx;
-	long stride = getenv("CW_TEST_VALGRIND") ? 11 : 1, n = 0, failed = 0, calls = 1;
+	const long stride = cw_test_cases(1, 31);
+	long n = 0, failed = 0, calls = 1;
 
 	for (long k = 1; k <= calls; k += stride, n++) {
 		unsigned long before = cw_mem_count();
@@ -481,7 +482,7 @@ static void opening_without_memory(void **state)
 	char why[128];
 	/* Thousands of calls, most of them inside the making of the tables: a sample grows sparser
 	 * as k grows. */
-	long divide = getenv("CW_TEST_VALGRIND") ? 4 : 24;
+	const long divide = cw_test_cases(24, 4);
 
 	(void) state;
 	for (int ours = 0; ours < 2; ours++) {

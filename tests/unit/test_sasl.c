@@ -660,9 +660,10 @@ static void not_ascii(void **state)
 
 static void *log_in_and_out(void *arg)
 {
+	const unsigned times = cw_test_cases(40, 8);
 	uintptr_t wrong = 0;
 
-	for (unsigned i = 0; i < 40; i++) {
+	for (unsigned i = 0; i < times; i++) {
 		struct run r = {
 			.mech = password_mechs[i % CW_ARRAY_LEN(password_mechs)], .user = "alice"};
 
