@@ -28,18 +28,6 @@ static int close_it(void **state)
 	return 0;
 }
 
-/* In a reply: the client's IPv4; static. */
-static const char *leased(const char *answer)
-{
-	static char text[16];
-	const char *at = strstr(answer, "length=\"32\">");
-
-	if (!at)
-		fail_msg("no address in \"%s\"", answer);
-	(void) snprintf(text, sizeof text, "%.*s", (int) strcspn(at + 12, "<"), at + 12);
-	return text;
-}
-
 static void command_line(void **state)
 {
 	(void) state;
@@ -229,7 +217,7 @@ static void deletes_are_pushed(void **state)
 	link_tcp(&b, p.port);
 	link_login(&b, "2.0.0");
 	assert_non_null(strstr(link_ask(&a, "create", "2001:db8:a::1", NULL), "lifetime=\"2\""));
-	(void) snprintf(addr, sizeof addr, "%s", leased(a.in));
+	(void) snprintf(addr, sizeof addr, "%s", link_leased(a.in));
 	assert_non_null(strstr(link_ask(&b, "info", "2001:db8:a::1", addr), "\n200 "));
 	/* A renewal of one is no news for the other. */
 	assert_non_null(strstr(link_ask(&a, "create", "2001:db8:a::1", addr), "\n200 "));
@@ -241,7 +229,7 @@ static void deletes_are_pushed(void **state)
 	assert_non_null(strstr(b.in, addr));
 	/* What the other connection of the same client gives back is pushed as well. */
 	assert_non_null(strstr(link_ask(&a, "create", "2001:db8:a::1", NULL), "\n200 "));
-	(void) snprintf(addr, sizeof addr, "%s", leased(a.in));
+	(void) snprintf(addr, sizeof addr, "%s", link_leased(a.in));
 	assert_non_null(strstr(link_ask(&b, "delete", "2001:db8:a::1", addr), "\n200 Success"));
 	assert_non_null(strstr(link_read(&a, "</tunnel>", 5000), "action=\"delete\""));
 	link_close(&a);
@@ -341,7 +329,7 @@ static void leases_survive(void **state)
 	link_tcp(&l, p.port);
 	link_login(&l, "1.0");
 	assert_non_null(strstr(link_ask(&l, "create", "2001:db8:a::1", NULL), "\n200 "));
-	(void) snprintf(addr, sizeof addr, "%s", leased(l.in));
+	(void) snprintf(addr, sizeof addr, "%s", link_leased(l.in));
 	for (unsigned i = 0; i < 3; i++) {
 		if (i == 1)
 			proc_kill(&p);
@@ -394,8 +382,8 @@ static void stop_under_load(void **state)
 			(void) snprintf(v6, sizeof v6, "2001:db8:b::%x", i + 1);
 			link_tcp(&again, p.port);
 			link_login(&again, "1.0");
-			assert_non_null(
-				strstr(link_ask(&again, "info", v6, leased(l[i].in)), "\n200 "));
+			assert_non_null(strstr(
+				link_ask(&again, "info", v6, link_leased(l[i].in)), "\n200 "));
 			link_close(&again);
 		}
 		link_close(&l[i]);

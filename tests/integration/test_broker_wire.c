@@ -60,18 +60,6 @@ static int stop(void **state)
 	return 0;
 }
 
-/* The client's IPv4 of an answer. */
-static const char *leased(const char *answer)
-{
-	static char text[16];
-	const char *at = strstr(answer, "length=\"32\">");
-
-	if (!at)
-		fail_msg("no address in \"%s\"", answer);
-	(void) snprintf(text, sizeof text, "%.*s", (int) strcspn(at + 12, "<"), at + 12);
-	return text;
-}
-
 /* Somebody new is served, and nothing is left of it. */
 static void fresh_session(void)
 {
@@ -80,7 +68,7 @@ static void fresh_session(void)
 	link_tcp(&l, p.port);
 	link_login(&l, "1.0");
 	assert_non_null(strstr(link_ask(&l, "create", "2001:db8:6::6", NULL), "\n200 Success"));
-	assert_string_equal(link_ask(&l, "delete", "2001:db8:6::6", leased(l.in)),
+	assert_string_equal(link_ask(&l, "delete", "2001:db8:6::6", link_leased(l.in)),
 		"Content-length: 13\r\n200 Success\r\n");
 	link_close(&l);
 }
@@ -460,7 +448,8 @@ static void two_creates_at_once(void **state)
 	assert_non_null(strstr(link_read(&l, "</tunnel>", 5000), "\n200 "));
 	if (!strstr(strstr(l.in, "</tunnel>") + 9, "</tunnel>"))
 		assert_non_null(strstr(link_read(&l, "</tunnel>", 5000), "\n200 "));
-	assert_non_null(strstr(link_ask(&l, "delete", "2001:db8:7::7", leased(l.in)), "\n200 "));
+	assert_non_null(
+		strstr(link_ask(&l, "delete", "2001:db8:7::7", link_leased(l.in)), "\n200 "));
 	link_close(&l);
 	fresh_session();
 }
@@ -592,7 +581,7 @@ static void udp_datagrams(void **state)
 	(void) snprintf(create, sizeof create,
 		"<tunnel action=\"delete\" type=\"v4v6\"><client><address type=\"ipv6\">2001:db8:8::8</address>"
 		"<address type=\"ipv4\">%s</address></client></tunnel>",
-		leased(copy));
+		link_leased(copy));
 	assert_non_null(strstr(udp_frame(&l, create), "\n200 "));
 	/* accept gets an empty datagram */
 	assert_string_equal(udp_frame(&l, "<tunnel action=\"accept\"></tunnel>"), "");

@@ -115,6 +115,32 @@ void bx_open(struct bx *b, bool file, const struct bx_pool *pool)
 	start_engine(b);
 }
 
+static int set_up(void **state, bool file)
+{
+	static struct bx b;
+
+	fake_tep_reset();
+	bx_open(&b, file, NULL);
+	*state = &b;
+	return 0;
+}
+
+int bx_set_up_memory(void **state)
+{
+	return set_up(state, false);
+}
+
+int bx_set_up_file(void **state)
+{
+	return set_up(state, true);
+}
+
+int bx_tear_down(void **state)
+{
+	bx_close(*state);
+	return 0;
+}
+
 static void on_tick(void *arg)
 {
 	(void) arg;

@@ -33,6 +33,11 @@ struct bx_pool {
 /* file: survives bx_crash(). pool NULL: 198.51.100.0/29, 3600 s, no quarantine. */
 void bx_open(struct bx *b, bool file, const struct bx_pool *pool);
 void bx_close(struct bx *b);
+
+/* For cmocka_unit_test_setup_teardown(): *state is one with that pool, in memory or in a file. */
+int bx_set_up_memory(void **state);
+int bx_set_up_file(void **state);
+int bx_tear_down(void **state);
 /* Ends the engine without letting it confirm anything, and starts again on the same file. */
 void bx_crash(struct bx *b);
 void bx_stop(struct bx *b);  /* its first half, */

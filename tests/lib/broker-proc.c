@@ -450,3 +450,14 @@ const char *link_ask(struct link *l, const char *action, const char *v6, const c
 	link_frame(l, body);
 	return read_frame(l);
 }
+
+const char *link_leased(const char *answer)
+{
+	static char text[16];
+	const char *at = strstr(answer, "length=\"32\">");
+
+	if (!at)
+		fail_msg("no address in \"%s\"", answer);
+	(void) snprintf(text, sizeof text, "%.*s", (int) strcspn(at + 12, "<"), at + 12);
+	return text;
+}

@@ -56,3 +56,5 @@ void link_frame(struct link *l, const char *body);
 void link_login(struct link *l, const char *version);
 /* create, info or delete; returns the whole answer. v4 may be NULL. */
 const char *link_ask(struct link *l, const char *action, const char *v6, const char *v4);
+/* The client's IPv4 of an answer that has one; static. */
+const char *link_leased(const char *answer);

@@ -72,6 +72,33 @@ void fx_close(struct fx *fx)
 	(void) rmdir(fx->dir);
 }
 
+static int set_up(void **state, bool memory)
+{
+	struct fx *fx = calloc(1, sizeof *fx);
+
+	assert_non_null(fx);
+	fx_open(fx, memory);
+	*state = fx;
+	return 0;
+}
+
+int fx_set_up_memory(void **state)
+{
+	return set_up(state, true);
+}
+
+int fx_set_up_file(void **state)
+{
+	return set_up(state, false);
+}
+
+int fx_tear_down(void **state)
+{
+	fx_close(*state);
+	free(*state);
+	return 0;
+}
+
 void fx_forget(struct fx *fx)
 {
 	fx->n_seen = fx->n_health = 0;

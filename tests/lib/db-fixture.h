@@ -30,6 +30,11 @@ void fx_reopen(struct fx *fx);
 void fx_close(struct fx *fx); /* closes the store and removes the folder */
 void fx_forget(struct fx *fx);
 
+/* For cmocka_unit_test_setup_teardown(): *state is a store in memory, or in a file. */
+int fx_set_up_memory(void **state);
+int fx_set_up_file(void **state);
+int fx_tear_down(void **state);
+
 /* Adds TEP "edge" and pool "p" on it: ranges like "10.0.0.0/24", NULL-terminated; ps for shared
  * pools. */
 uint64_t fx_pool(

@@ -3,6 +3,16 @@
  * TSP. */
 #pragma once
 
+#include "schema/tsp/tsp.h"
+
+/* For cmocka_run_group_tests_name(). */
+static inline int tsp_set_up(void **state)
+{
+	(void) state;
+	cw_tsp_init();
+	return 0;
+}
+
 #define TSP_CREATE_DEPLOYED                                         \
 	"Content-length: 129\r\n"                                   \
 	"<tunnel action=\"create\" type=\"v4v6\" proxy=\"no\">\r\n" \

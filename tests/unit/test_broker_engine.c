@@ -9,26 +9,6 @@
 #include "broker/lease/steady.h"
 #include "tests/lib/broker-fixture.h"
 
-static int open_plain(void **state)
-{
-	static struct bx b;
-
-	fake_tep_reset();
-	bx_open(&b, false, NULL);
-	*state = &b;
-	return 0;
-}
-
-static int open_file(void **state)
-{
-	static struct bx b;
-
-	fake_tep_reset();
-	bx_open(&b, true, NULL);
-	*state = &b;
-	return 0;
-}
-
 static int open_rest(void **state)
 {
 	static const struct bx_pool pool = {
@@ -38,12 +18,6 @@ static int open_rest(void **state)
 	fake_tep_reset();
 	bx_open(&b, true, &pool);
 	*state = &b;
-	return 0;
-}
-
-static int close_it(void **state)
-{
-	bx_close(*state);
 	return 0;
 }
 
@@ -658,37 +632,45 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
-			grant_reaches_the_tep_before_the_answer, open_plain, close_it),
-		cmocka_unit_test_setup_teardown(same_client_same_lease, open_plain, close_it),
+			grant_reaches_the_tep_before_the_answer, bx_set_up_memory, bx_tear_down),
 		cmocka_unit_test_setup_teardown(
-			release_stops_forwarding_first, open_plain, close_it),
-		cmocka_unit_test_setup_teardown(refusal_rolls_back, open_plain, close_it),
+			same_client_same_lease, bx_set_up_memory, bx_tear_down),
 		cmocka_unit_test_setup_teardown(
-			dead_tep_refuses_at_once_and_comes_back, open_plain, close_it),
-		cmocka_unit_test_setup_teardown(half_dead_tep_is_repaired, open_plain, close_it),
-		cmocka_unit_test_setup_teardown(transient_is_tried_again, open_plain, close_it),
+			release_stops_forwarding_first, bx_set_up_memory, bx_tear_down),
+		cmocka_unit_test_setup_teardown(refusal_rolls_back, bx_set_up_memory, bx_tear_down),
 		cmocka_unit_test_setup_teardown(
-			refused_removal_is_tried_again, open_plain, close_it),
-		cmocka_unit_test_setup_teardown(expiry_and_quarantine, open_rest, close_it),
+			dead_tep_refuses_at_once_and_comes_back, bx_set_up_memory, bx_tear_down),
 		cmocka_unit_test_setup_teardown(
-			full_pool_looks_at_the_clock_itself, open_rest, close_it),
-		cmocka_unit_test_setup_teardown(move_replaces_the_binding, open_plain, close_it),
-		cmocka_unit_test_setup_teardown(subscribers_hear_once, open_plain, close_it),
-		cmocka_unit_test_setup_teardown(restart_repairs_both_ways, open_file, close_it),
-		cmocka_unit_test_setup_teardown(unconfirmed_survives_a_crash, open_file, close_it),
+			half_dead_tep_is_repaired, bx_set_up_memory, bx_tear_down),
 		cmocka_unit_test_setup_teardown(
-			dead_tep_at_start_does_not_stop_the_broker, open_file, close_it),
-		cmocka_unit_test_setup_teardown(expired_while_away, open_rest, close_it),
+			transient_is_tried_again, bx_set_up_memory, bx_tear_down),
 		cmocka_unit_test_setup_teardown(
-			wall_clock_jumps_expire_nothing, open_rest, close_it),
-		cmocka_unit_test_setup_teardown(thousands, open_large, close_it),
-		cmocka_unit_test_setup_teardown(a_tep_nobody_opened, open_file, close_it),
-		cmocka_unit_test_setup_teardown(a_binding_ahead_of_the_store, open_plain, close_it),
+			refused_removal_is_tried_again, bx_set_up_memory, bx_tear_down),
+		cmocka_unit_test_setup_teardown(expiry_and_quarantine, open_rest, bx_tear_down),
+		cmocka_unit_test_setup_teardown(
+			full_pool_looks_at_the_clock_itself, open_rest, bx_tear_down),
+		cmocka_unit_test_setup_teardown(
+			move_replaces_the_binding, bx_set_up_memory, bx_tear_down),
+		cmocka_unit_test_setup_teardown(
+			subscribers_hear_once, bx_set_up_memory, bx_tear_down),
+		cmocka_unit_test_setup_teardown(
+			restart_repairs_both_ways, bx_set_up_file, bx_tear_down),
+		cmocka_unit_test_setup_teardown(
+			unconfirmed_survives_a_crash, bx_set_up_file, bx_tear_down),
+		cmocka_unit_test_setup_teardown(
+			dead_tep_at_start_does_not_stop_the_broker, bx_set_up_file, bx_tear_down),
+		cmocka_unit_test_setup_teardown(expired_while_away, open_rest, bx_tear_down),
+		cmocka_unit_test_setup_teardown(
+			wall_clock_jumps_expire_nothing, open_rest, bx_tear_down),
+		cmocka_unit_test_setup_teardown(thousands, open_large, bx_tear_down),
+		cmocka_unit_test_setup_teardown(a_tep_nobody_opened, bx_set_up_file, bx_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_binding_ahead_of_the_store, bx_set_up_memory, bx_tear_down),
 		cmocka_unit_test(the_steady_line),
 		cmocka_unit_test_setup_teardown(
-			an_old_renewal_never_comes_after_the_end, open_plain, close_it),
+			an_old_renewal_never_comes_after_the_end, bx_set_up_memory, bx_tear_down),
 		cmocka_unit_test_setup_teardown(
-			queued_order_of_one_key_is_kept, open_rest, close_it),
+			queued_order_of_one_key_is_kept, open_rest, bx_tear_down),
 	};
 
 	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);

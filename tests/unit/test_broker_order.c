@@ -10,32 +10,6 @@
 #include "tests/lib/broker-fixture.h"
 #include "tests/lib/tsp-fixture.h"
 
-static int open_plain(void **state)
-{
-	static struct bx b;
-
-	fake_tep_reset();
-	bx_open(&b, false, NULL);
-	*state = &b;
-	return 0;
-}
-
-static int open_file(void **state)
-{
-	static struct bx b;
-
-	fake_tep_reset();
-	bx_open(&b, true, NULL);
-	*state = &b;
-	return 0;
-}
-
-static int close_it(void **state)
-{
-	bx_close(*state);
-	return 0;
-}
-
 /* A renewal waits 50 ms for others; what ends meanwhile must not come back by it. */
 static void renewal_does_not_outlive_its_lease(void **state)
 {
@@ -470,21 +444,21 @@ static void lease_of_two_dead_sessions_is_given_back(void **state)
 	assert_int_equal(fake_tep_count(), 0);
 }
 
-#define CASE(fn, open) cmocka_unit_test_setup_teardown(fn, open, close_it)
+#define CASE(fn, open) cmocka_unit_test_setup_teardown(fn, open, bx_tear_down)
 #define SESSION(fn)    cmocka_unit_test_setup_teardown(fn, open_sessions, close_sessions)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(renewal_does_not_outlive_its_lease, open_plain),
-		CASE(other_renewals_go_on, open_plain),
-		CASE(refused_renewal_does_not_outlive_its_lease, open_plain),
-		CASE(retried_renewal_takes_no_time_away, open_plain),
-		CASE(second_request_of_an_unconfirmed_lease, open_plain),
-		CASE(unconfirmed_while_the_tep_is_down, open_file),
-		CASE(renewal_the_tep_has_not_heard_of, open_file),
-		CASE(refused_move_keeps_the_lease, open_plain),
-		CASE(moved_while_down_is_not_thought_gone, open_plain),
+		CASE(renewal_does_not_outlive_its_lease, bx_set_up_memory),
+		CASE(other_renewals_go_on, bx_set_up_memory),
+		CASE(refused_renewal_does_not_outlive_its_lease, bx_set_up_memory),
+		CASE(retried_renewal_takes_no_time_away, bx_set_up_memory),
+		CASE(second_request_of_an_unconfirmed_lease, bx_set_up_memory),
+		CASE(unconfirmed_while_the_tep_is_down, bx_set_up_file),
+		CASE(renewal_the_tep_has_not_heard_of, bx_set_up_file),
+		CASE(refused_move_keeps_the_lease, bx_set_up_memory),
+		CASE(moved_while_down_is_not_thought_gone, bx_set_up_memory),
 		CASE(renewal_passes_a_crowd, open_wide),
 		CASE(end_passes_renewals, open_wide),
 		CASE(urgent_renewal_goes_first, open_wide),

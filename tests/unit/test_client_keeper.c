@@ -11,6 +11,7 @@
 #include "base/prog.h"
 #include "client/exit.h"
 #include "client/keeper.h"
+#include "tests/lib/addr-of.h"
 #include "tests/lib/cw-cmocka.h"
 
 struct rig {
@@ -31,22 +32,6 @@ static uint32_t throw(void *arg)
 static struct cw_now now(struct rig *r)
 {
 	return cw_clock_now(&r->clock.clock);
-}
-
-static struct cw_addr6 six(const char *s)
-{
-	struct cw_addr6 a;
-
-	assert_int_equal(cw_addr6_parse(s, strlen(s), &a), 0);
-	return a;
-}
-
-static struct cw_addr4 four(const char *s)
-{
-	struct cw_addr4 a;
-
-	assert_int_equal(cw_addr4_parse(s, strlen(s), &a), 0);
-	return a;
 }
 
 /* "name", "name(a)" or "name(a,b)" */

@@ -14,22 +14,6 @@
 #include "db/sqlite/sqlite.h"
 #include "tests/lib/db-fixture.h"
 
-static int set_up(void **state)
-{
-	struct fx *fx = calloc(1, sizeof *fx);
-
-	fx_open(fx, true);
-	*state = fx;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	fx_close(*state);
-	free(*state);
-	return 0;
-}
-
 /* Asks as a new holder each time; the address as text, or NULL with *ret_error. */
 static const char *next_address(struct fx *fx, int *ret_error)
 {
@@ -693,7 +677,7 @@ static void the_cursor_survives(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define T(f) cmocka_unit_test_setup_teardown(f, fx_set_up_memory, fx_tear_down)
 		T(exclusions_are_jumped_over_and_come_back),
 		T(what_comes_back_joins_what_is_there),
 		T(an_exclusion_over_used_addresses),

@@ -11,22 +11,6 @@
 #include "base/err.h"
 #include "tests/lib/db-fixture.h"
 
-static int set_up(void **state)
-{
-	struct fx *fx = calloc(1, sizeof *fx);
-
-	fx_open(fx, true);
-	*state = fx;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	fx_close(*state);
-	free(*state);
-	return 0;
-}
-
 static struct cw_store_reader *reader(struct fx *fx)
 {
 	struct cw_store_reader *r;
@@ -581,7 +565,7 @@ static void words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define T(f) cmocka_unit_test_setup_teardown(f, fx_set_up_memory, fx_tear_down)
 		T(teps),
 		T(a_tep_in_use_stays),
 		T(pools_and_their_versions),

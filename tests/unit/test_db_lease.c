@@ -11,22 +11,6 @@
 #include "base/err.h"
 #include "tests/lib/db-fixture.h"
 
-static int set_up(void **state)
-{
-	struct fx *fx = calloc(1, sizeof *fx);
-
-	fx_open(fx, true);
-	*state = fx;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	fx_close(*state);
-	free(*state);
-	return 0;
-}
-
 static void assert_addr(const struct cw_lease *l, const char *want)
 {
 	char got[CW_ADDR4_STRLEN];
@@ -457,7 +441,7 @@ static void bad_requests(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define T(f) cmocka_unit_test_setup_teardown(f, fx_set_up_memory, fx_tear_down)
 		T(a_grant_is_written_everywhere),
 		T(asking_again_restarts),
 		T(lifetimes_are_clamped),

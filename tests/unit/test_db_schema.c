@@ -16,22 +16,6 @@
 #include "db/sqlite/sqlite.h"
 #include "tests/lib/db-fixture.h"
 
-static int set_up(void **state)
-{
-	struct fx *fx = calloc(1, sizeof *fx);
-
-	fx_open(fx, false);
-	*state = fx;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	fx_close(*state);
-	free(*state);
-	return 0;
-}
-
 /* ---- the tables ---- */
 
 #define LEASE_COLUMNS                                                                                                 \
@@ -566,7 +550,7 @@ static void a_reader_cannot_write(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define T(f) cmocka_unit_test_setup_teardown(f, fx_set_up_file, fx_tear_down)
 		T(the_tables_refuse),
 		T(no_two_rows_overlap_whatever_is_inserted),
 		T(one_broker_per_file),

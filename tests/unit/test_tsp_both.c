@@ -12,6 +12,7 @@
 #include "schema/tsp/client.h"
 #include "schema/tsp/server.h"
 #include "schema/tsp/udp.h"
+#include "tests/lib/addr-of.h"
 #include "tests/lib/cw-cmocka.h"
 
 #define ALL_MECHS "SCRAM-SHA-256 SCRAM-SHA-1 DIGEST-MD5 PLAIN ANONYMOUS"
@@ -54,22 +55,6 @@ struct rig {
 	char user[CW_SASL_NAME_MAX];
 	struct cw_tsp_msg last; /* what the server was asked */
 };
-
-static struct cw_addr6 six(const char *s)
-{
-	struct cw_addr6 a;
-
-	assert_int_equal(cw_addr6_parse(s, strlen(s), &a), 0);
-	return a;
-}
-
-static struct cw_addr4 four(const char *s)
-{
-	struct cw_addr4 a;
-
-	assert_int_equal(cw_addr4_parse(s, strlen(s), &a), 0);
-	return a;
-}
 
 static void put(struct pipe *p, const void *data, size_t n)
 {

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "schema/tsp/client.h"
+#include "tests/lib/addr-of.h"
 #include "tests/lib/cw-cmocka.h"
 
 enum { EVENTS_MAX = 16, SENT_MAX = 16384 };
@@ -132,22 +133,6 @@ static struct rig *ready(const char *version)
 	r->n_sent = 0;
 	r->sent[0] = '\0';
 	return r;
-}
-
-static struct cw_addr6 six(const char *s)
-{
-	struct cw_addr6 a;
-
-	assert_int_equal(cw_addr6_parse(s, strlen(s), &a), 0);
-	return a;
-}
-
-static struct cw_addr4 four(const char *s)
-{
-	struct cw_addr4 a;
-
-	assert_int_equal(cw_addr4_parse(s, strlen(s), &a), 0);
-	return a;
 }
 
 static int ask(struct rig *r, enum cw_tsp_action action, const char *v4, uint64_t token)

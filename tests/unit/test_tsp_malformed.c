@@ -175,13 +175,6 @@ static void content_errors(void **state)
 	tsp_owner_done(&o);
 }
 
-static int setup(void **state)
-{
-	(void) state;
-	cw_tsp_init();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,5 +184,5 @@ int main(void)
 		cmocka_unit_test(content_errors),
 	};
 
-	return cmocka_run_group_tests_name("tsp malformed", tests, setup, NULL);
+	return cmocka_run_group_tests_name("tsp malformed", tests, tsp_set_up, NULL);
 }

@@ -648,13 +648,6 @@ static void out_of_memory(void **state)
 	assert_false(o.closed);
 }
 
-static int setup(void **state)
-{
-	(void) state;
-	cw_tsp_init();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -678,5 +671,5 @@ int main(void)
 		cmocka_unit_test(out_of_memory),
 	};
 
-	return cmocka_run_group_tests_name("tsp server", tests, setup, NULL);
+	return cmocka_run_group_tests_name("tsp server", tests, tsp_set_up, NULL);
 }

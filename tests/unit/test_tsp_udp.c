@@ -378,13 +378,6 @@ static void out_of_memory(void **state)
 	}
 }
 
-static int setup(void **state)
-{
-	(void) state;
-	cw_tsp_init();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -400,5 +393,5 @@ int main(void)
 		cmocka_unit_test(out_of_memory),
 	};
 
-	return cmocka_run_group_tests_name("tsp udp", tests, setup, NULL);
+	return cmocka_run_group_tests_name("tsp udp", tests, tsp_set_up, NULL);
 }

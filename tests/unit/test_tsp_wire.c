@@ -10,24 +10,9 @@
 
 #include "base/err.h"
 #include "schema/tsp/tsp.h"
+#include "tests/lib/addr-of.h"
 #include "tests/lib/cw-cmocka.h"
 #include "tests/lib/tsp-samples.h"
-
-static struct cw_addr6 v6(const char *s)
-{
-	struct cw_addr6 a;
-
-	assert_int_equal(cw_addr6_parse(s, strlen(s), &a), 0);
-	return a;
-}
-
-static struct cw_addr4 v4(const char *s)
-{
-	struct cw_addr4 a;
-
-	assert_int_equal(cw_addr4_parse(s, strlen(s), &a), 0);
-	return a;
-}
 
 static const struct cw_tsp_status no_status;
 
@@ -38,18 +23,18 @@ static struct cw_tsp_msg full_msg(enum cw_tsp_action action)
 		.type = CW_TSP_V4V6,
 		.server = {.present = true,
 			.has_v4 = true,
-			.v4 = v4("192.0.2.1"),
+			.v4 = four("192.0.2.1"),
 			.has_v4_len = true,
 			.v4_len = 30,
 			.has_v6 = true,
-			.v6 = v6("2001:db8::2")},
+			.v6 = six("2001:db8::2")},
 		.client = {.present = true,
 			.has_v4 = true,
-			.v4 = v4("192.0.2.10"),
+			.v4 = four("192.0.2.10"),
 			.has_v4_len = true,
 			.v4_len = 32,
 			.has_v6 = true,
-			.v6 = v6("2001:db8::1")},
+			.v6 = six("2001:db8::1")},
 	};
 }
 
@@ -96,7 +81,7 @@ static void samples_out(void **state)
 	assert_renders(NULL, &m, TSP_CREATE_DEPLOYED);
 	m.proxy_no = false;
 	m.client.has_link_local = true;
-	m.client.link_local = v6("fe80::1");
+	m.client.link_local = six("fe80::1");
 	assert_renders(NULL, &m, TSP_CREATE_DSTM);
 	assert_renders(NULL, &accept, TSP_ACCEPT);
 	assert_renders(NULL, &reject, TSP_REJECT);
@@ -701,13 +686,6 @@ static void udp_header(void **state)
 	assert_int_equal(cw_tsp_udp_parse("\x70\0\0\xf0\0\0\0\0", 8, &h, &payload), CW_E_SYNTAX);
 }
 
-static int setup(void **state)
-{
-	(void) state;
-	cw_tsp_init();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -726,5 +704,5 @@ int main(void)
 		cmocka_unit_test(udp_header),
 	};
 
-	return cmocka_run_group_tests_name("tsp wire", tests, setup, NULL);
+	return cmocka_run_group_tests_name("tsp wire", tests, tsp_set_up, NULL);
 }

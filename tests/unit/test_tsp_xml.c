@@ -524,13 +524,6 @@ static int xml_without_hooks(void **state)
 	return xmlMemSetup(free, malloc, realloc, strdup);
 }
 
-static int setup(void **state)
-{
-	(void) state;
-	cw_tsp_init();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -546,5 +539,5 @@ int main(void)
 		cmocka_unit_test_setup_teardown(out_of_memory, xml_with_hooks, xml_without_hooks),
 	};
 
-	return cmocka_run_group_tests_name("tsp xml", tests, setup, NULL);
+	return cmocka_run_group_tests_name("tsp xml", tests, tsp_set_up, NULL);
 }
