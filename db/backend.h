@@ -34,6 +34,7 @@ struct cw_outbox_entry *cw_batch_emit(struct cw_batch *batch, int what) CW_MUST_
 
 enum cw_exec {
 	CW_EXEC_DONE,     /* op->result is set; with a failure nothing was changed */
+	CW_EXEC_MORE,     /* so far so good; to be run again after others */
 	CW_EXEC_ABORT,    /* the database failed: roll back; op->result says how */
 	CW_EXEC_SURPRISE, /* a constraint refused what should have worked: roll back, try operations
 			     one by one */

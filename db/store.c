@@ -65,6 +65,7 @@ struct cw_store {
 	struct cw_batch batch;
 	struct cw_op **running; /* the operations of the batch */
 	size_t *marks;          /* entries before running[i] */
+	bool *more;             /* running[i] has not come to its end */
 	struct cw_map *parked;  /* lease -> struct parked */
 	size_t n_parked;
 	int health; /* 0, CW_E_STORE_FULL, or for good: CW_E_STORE_IO, CW_E_STORE_CORRUPT */
@@ -289,7 +290,8 @@ static int attempt(struct cw_store *s, struct cw_op **ops, size_t n, bool *ret_s
 
 		s->marks[i] = s->batch.n;
 		e = s->ops->exec(s->backend, ops[i], &s->batch);
-		if (e == CW_EXEC_DONE) {
+		s->more[i] = e == CW_EXEC_MORE;
+		if (e == CW_EXEC_DONE || e == CW_EXEC_MORE) {
 			note_answer(s, ops[i]);
 			continue;
 		}
@@ -332,6 +334,16 @@ static void tell_outbox(struct cw_store *s, size_t *told, size_t upto)
 	*told = upto;
 }
 
+/* Its next turn comes after what is queued now. */
+static void again(struct cw_store *s, struct cw_op *op)
+{
+	bool closed = false;
+
+	(void) cw_queue_put(&s->queue, &op->node, &closed);
+	if (closed)
+		finish(s, op, CW_E_SHUTDOWN);
+}
+
 /* Reports what `attempt` made durable. */
 static void publish(struct cw_store *s, struct cw_op **ops, size_t n)
 {
@@ -358,6 +370,8 @@ static void publish(struct cw_store *s, struct cw_op **ops, size_t n)
 		if (op->kind == CW_OP_ACQUIRE && op->result == 0 && a->wait_confirm &&
 			!a->lease.confirmed)
 			park(s, op);
+		else if (s->more[i])
+			again(s, op);
 		else
 			finish(s, op, op->result);
 	}
@@ -456,6 +470,7 @@ static struct cw_store *store_free(struct cw_store *s, bool clean)
 	cw_free(s->batch.entries);
 	cw_free(s->running);
 	cw_free(s->marks);
+	cw_free(s->more);
 	return cw_free(s);
 }
 
@@ -492,7 +507,8 @@ int cw_store_open(
 	s->parked = cw_map_new();
 	s->running = cw_zalloc(s->batch_max, sizeof(struct cw_op *));
 	s->marks = cw_zalloc(s->batch_max + 1, sizeof *s->marks);
-	r = s->parked && s->running && s->marks ? 0 : -ENOMEM;
+	s->more = cw_zalloc(s->batch_max, sizeof *s->more);
+	r = s->parked && s->running && s->marks && s->more ? 0 : -ENOMEM;
 	for (size_t i = 0; r == 0 && i < CW_ARRAY_LEN(backends); i++) {
 		if (conf->backend && strcmp(conf->backend, backends[i]->name) == 0)
 			s->ops = backends[i];
@@ -550,6 +566,7 @@ void cw_store_submit(struct cw_store *s, struct cw_op *op)
 {
 	bool closed = false;
 
+	op->at = 0;
 	if (cw_queue_count(&s->queue) >= queue_bound(s, op)) {
 		finish(s, op, CW_E_BUSY);
 		return;

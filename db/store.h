@@ -270,11 +270,13 @@ struct cw_op_audit {
 /* CRUD. _ADD fills id and version; CW_E_CONFLICT if the name exists or something overlaps. _SET and
  * _DEL need the id and the version last seen (0: whatever is there), CW_E_STALE if it changed;
  * -ENOENT; deleting or shrinking under live leases is CW_E_CONFLICT (ranges and pools: under
- * quarantined ones too; their free rows go with them). -EINVAL: what no row may hold. POOL_ADD
- * takes its first ranges and exclusions along, all or nothing; lifetimes left 0 become 3600, 60 and
- * 86400 seconds (default, least, most), as far as they fit each other. A pool's port-set shape
- * never changes, nor can its ports 0-1023 be kept if every set has some (offset > 6). Ranges,
- * exclusions and reservations have no version and are not changed, only added and deleted. */
+ * quarantined ones too; their free rows go with them, some at a time with other operations in
+ * between: what a crash, or a grant meanwhile, cuts short is whole and can be asked for again).
+ * -EINVAL: what no row may hold. POOL_ADD takes its first ranges and exclusions along, all or
+ * nothing; lifetimes left 0 become 3600, 60 and 86400 seconds (default, least, most), as far as
+ * they fit each other. A pool's port-set shape never changes, nor can its ports 0-1023 be kept if
+ * every set has some (offset > 6). Ranges, exclusions and reservations have no version and are not
+ * changed, only added and deleted. */
 struct cw_op_pool {
 	struct cw_pool pool;
 	char tep[CW_NAME_MAX];         /* ADD, SET: by name; empty: pool.tep_id (SET: 0 keeps it) */
@@ -291,6 +293,7 @@ struct cw_op_user {
 
 struct cw_op {
 	struct cw_qnode node; /* the store's while it runs */
+	uint64_t at;          /* likewise: how far an operation of many turns has got */
 	enum cw_op_kind kind;
 	struct cw_store_time now;
 	/* Called once on the writer thread when the result is known (durable for everything that

@@ -691,9 +691,9 @@ static enum cw_exec backend_exec(struct cw_backend *b, struct cw_op *op, struct 
 
 	if (r == 0)
 		r = dispatch(b, op, batch);
-	op->result = r;
+	op->result = r < 0 ? r : 0;
 	if (b->fault == 0)
-		return CW_EXEC_DONE;
+		return r == CW_SQ_MORE ? CW_EXEC_MORE : CW_EXEC_DONE;
 	op->result = b->fault;
 	return b->surprise ? CW_EXEC_SURPRISE : CW_EXEC_ABORT;
 }

@@ -184,20 +184,110 @@ static int range_get(
 	return 0;
 }
 
-/* Takes a range with its free rows away. */
-static int range_del(struct cw_backend *b, const struct cw_range *range)
-{
-	int r = must_be_idle(b, range->pool_id, range->lo.v, range->hi.v, CW_LEASE_QUARANTINED);
+/* ---- taking ranges away, which may hold millions of free rows ---- */
 
-	if (r < 0)
+/* Rows of one turn: those only looked at, and those deleted. */
+#define CW_SQ_LOOK_ROWS   8192
+#define CW_SQ_FORGET_ROWS 512
+#define CW_SQ_FORGETTING  (UINT64_C(1) << 63) /* of op->at; else the rows are looked at first */
+
+/* The rows of one range from op->at on: all must be free; `forget` deletes them. Their places count
+ * as never used from then on, so that the range is whole if this goes no further. 0: at its end,
+ * CW_SQ_MORE: *left rows were seen, or a code. */
+static int range_rows(struct cw_backend *b, struct cw_op *op, const struct cw_sq_range *range,
+	bool forget, unsigned *left)
+{
+	sqlite3_stmt *run = b->st[CW_SQ_LEASE_RUN], *del = b->st[CW_SQ_FORGET];
+	uint64_t from = op->at & ~CW_SQ_FORGETTING, last = 0;
+	unsigned n = 0;
+	bool held = false;
+	int r;
+
+	if (from < (uint64_t) range->lo << 16)
+		from = (uint64_t) range->lo << 16;
+	cw_sq_int(run, 1, (int64_t) (from >> 16));
+	cw_sq_int(run, 2, (int64_t) (from & 0xffff));
+	cw_sq_int(run, 3, range->hi);
+	cw_sq_int(run, 4, *left);
+	while (!held && (r = cw_sq_row(b, CW_SQ_LEASE_RUN)) > 0) {
+		last = (uint64_t) sqlite3_column_int64(run, 0) << 16 |
+		       (uint64_t) sqlite3_column_int64(run, 1);
+		held = sqlite3_column_int(run, 2) != CW_LEASE_FREE;
+		n++;
+	}
+	(void) sqlite3_reset(run);
+	if (held)
+		return CW_E_CONFLICT;
+	if (r < 0 || n == 0)
 		return r;
-	cw_sq_int(b->st[CW_SQ_FORGET], 1, range->lo.v);
-	cw_sq_int(b->st[CW_SQ_FORGET], 2, range->hi.v);
-	r = cw_sq_run(b, CW_SQ_FORGET);
-	if (r < 0)
-		return r;
-	cw_sq_int(b->st[CW_SQ_RANGE_DEL], 1, (int64_t) range->id);
-	return cw_sq_try(b, CW_SQ_RANGE_DEL); /* reservations in it refuse */
+	if (forget) {
+		uint64_t slot = ((last >> 16) - range->lo) * range->pool->sets + (last & 0xffff);
+
+		cw_sq_int(del, 1, (int64_t) (from >> 16));
+		cw_sq_int(del, 2, (int64_t) (from & 0xffff));
+		cw_sq_int(del, 3, (int64_t) (last >> 16));
+		cw_sq_int(del, 4, (int64_t) (last & 0xffff));
+		r = cw_sq_run(b, CW_SQ_FORGET);
+		if (r == 0)
+			r = unused_add(b, range->id, 0, slot);
+		if (r < 0)
+			return r;
+	}
+	op->at = (op->at & CW_SQ_FORGETTING) | (last + 1);
+	*left -= n;
+	return *left == 0 ? CW_SQ_MORE : 0;
+}
+
+/* All rows of the pool's ranges, or of the one with that id: first looked at, then deleted. */
+static int clear_ranges(struct cw_backend *b, struct cw_op *op, uint64_t pool, uint64_t id)
+{
+	for (;;) {
+		bool forget = op->at & CW_SQ_FORGETTING;
+		unsigned left = forget ? CW_SQ_FORGET_ROWS : CW_SQ_LOOK_ROWS;
+
+		for (size_t i = 0; i < b->cache->n_ranges; i++) {
+			const struct cw_sq_range *range = &b->cache->ranges[i];
+			int r;
+
+			if (range->pool->p.id != pool || (id > 0 && range->id != id) ||
+				range->hi < (op->at & ~CW_SQ_FORGETTING) >> 16)
+				continue;
+			r = range_rows(b, op, range, forget, &left);
+			if (r != 0)
+				return r;
+		}
+		if (forget)
+			return 0;
+		op->at = CW_SQ_FORGETTING;
+	}
+}
+
+/* Is there a row that statement s finds? 0, CW_E_CONFLICT or the fault. */
+static int must_be_none(struct cw_backend *b, enum cw_sq_statement s, int64_t from, int64_t to)
+{
+	int64_t found;
+	int r;
+
+	cw_sq_int(b->st[s], 1, from);
+	if (s == CW_SQ_RANGE_RESERVED)
+		cw_sq_int(b->st[s], 2, to);
+	r = cw_sq_number(b, s, 0, &found);
+	return r == 0 && found ? CW_E_CONFLICT : r;
+}
+
+static int range_row_del(struct cw_backend *b, uint64_t id)
+{
+	cw_sq_int(b->st[CW_SQ_RANGE_DEL], 1, (int64_t) id);
+	return cw_sq_try(b, CW_SQ_RANGE_DEL);
+}
+
+static int range_del(struct cw_backend *b, struct cw_op *op, const struct cw_range *range)
+{
+	int r = must_be_none(b, CW_SQ_RANGE_RESERVED, range->lo.v, range->hi.v);
+
+	if (r == 0)
+		r = clear_ranges(b, op, range->pool_id, range->id);
+	return r == 0 ? range_row_del(b, range->id) : r;
 }
 
 static int range_op(struct cw_backend *b, struct cw_op *op)
@@ -218,7 +308,7 @@ static int range_op(struct cw_backend *b, struct cw_op *op)
 			       : exclude_add(b, p->p.id, range, &range->id);
 	case CW_OP_RANGE_DEL:
 		r = range_get(b, CW_SQ_RANGE_GET, range->id, &old);
-		return r < 0 ? r : range_del(b, &old);
+		return r < 0 ? r : range_del(b, op, &old);
 	default: /* CW_OP_EXCLUDE_DEL */
 		r = range_get(b, CW_SQ_EXCLUDE_GET, range->id, &old);
 		if (r < 0)
@@ -471,31 +561,32 @@ static int pool_set(struct cw_backend *b, struct cw_op_pool *op)
 	return r;
 }
 
-static int pool_del(struct cw_backend *b, const struct cw_op_pool *op)
+static int pool_del(struct cw_backend *b, struct cw_op *op)
 {
 	static const enum cw_sq_statement steps[] = {CW_SQ_POOL_UNEXCLUDE, CW_SQ_POOL_UNRESERVE};
 	struct cw_pool old;
-	int r = pool_get(b, &op->pool, &old);
+	int r = pool_get(b, &op->u.pool.pool, &old);
 
+	if (r == 0)
+		r = must_be_none(b, CW_SQ_POOL_USED, (int64_t) old.id, 0);
+	if (r == 0)
+		r = clear_ranges(b, op, old.id, 0);
 	for (size_t i = 0; i < CW_ARRAY_LEN(steps) && r == 0; i++) {
 		cw_sq_int(b->st[steps[i]], 1, (int64_t) old.id);
 		r = cw_sq_run(b, steps[i]);
 	}
 	for (size_t i = 0; r == 0 && i < b->cache->n_ranges; i++) {
-		const struct cw_sq_range *range = &b->cache->ranges[i];
-
-		if (range->pool->p.id == old.id)
-			r = range_del(
-				b, &(struct cw_range){range->id, old.id, {range->lo}, {range->hi}});
+		if (b->cache->ranges[i].pool->p.id == old.id)
+			r = range_row_del(b, b->cache->ranges[i].id);
 	}
-	if (r < 0)
+	if (r != 0)
 		return r;
 	cw_sq_int(b->st[CW_SQ_POOL_RETIRE], 1, (int64_t) old.id);
 	r = cw_sq_run(b, CW_SQ_POOL_RETIRE);
 	if (r < 0)
 		return r;
 	cw_sq_int(b->st[CW_SQ_POOL_DEL], 1, (int64_t) old.id);
-	return cw_sq_try(b, CW_SQ_POOL_DEL); /* users bound to it refuse */
+	return cw_sq_try(b, CW_SQ_POOL_DEL);
 }
 
 /* ---- TEPs ---- */
@@ -595,7 +686,7 @@ static int one(struct cw_backend *b, struct cw_op *op)
 	case CW_OP_POOL_SET:
 		return pool_set(b, &op->u.pool);
 	case CW_OP_POOL_DEL:
-		return pool_del(b, &op->u.pool);
+		return pool_del(b, op);
 	case CW_OP_RANGE_ADD:
 	case CW_OP_RANGE_DEL:
 	case CW_OP_EXCLUDE_ADD:
@@ -633,7 +724,7 @@ int cw_sq_in_savepoint(
 	if (b->fault == 0)
 		r_end = cw_sq_run(b, CW_SQ_RELEASE);
 	cw_sq_cache_drop(b);
-	return r < 0 ? r : r_end;
+	return r_end < 0 && r >= 0 ? r_end : r;
 }
 
 int cw_sq_pool_op(struct cw_backend *b, struct cw_op *op)

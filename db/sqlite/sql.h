@@ -77,7 +77,12 @@
 		" AND principal = ?1 AND pool = ?3 LIMIT ?2)")                                             \
 	X(HELD, "SELECT 1 FROM lease WHERE addr BETWEEN ?1 AND ?2 AND pool = ?3"                       \
 		" AND state BETWEEN 1 AND ?4 LIMIT 1")                                                     \
-	X(FORGET, "DELETE FROM lease WHERE addr BETWEEN ?1 AND ?2 AND state = 0")                      \
+	X(LEASE_RUN, "SELECT addr, psid, state FROM lease WHERE (addr, psid) >= (?1, ?2)"              \
+		" AND addr <= ?3 ORDER BY addr, psid LIMIT ?4")                                            \
+	X(FORGET, "DELETE FROM lease WHERE (addr, psid) >= (?1, ?2) AND (addr, psid) <= (?3, ?4)"      \
+		" AND state = 0")                                                                          \
+	X(POOL_USED, "SELECT 1 FROM account WHERE pool = ?1 LIMIT 1")                                  \
+	X(RANGE_RESERVED, "SELECT 1 FROM reservation WHERE addr BETWEEN ?1 AND ?2 LIMIT 1")            \
 	X(WITHHOLD, "UPDATE lease SET withheld = NOT withheld WHERE addr BETWEEN ?1 AND ?2"            \
 		" AND withheld <> " CW_SQ_WITHHELD)                                                        \
 	/* --- history, outbox --- */                                                                  \

@@ -185,6 +185,8 @@ int cw_sq_emit(struct cw_backend *b, struct cw_batch *batch, int what, const str
 
 /* ---- pool.c, user.c ---- */
 
+enum { CW_SQ_MORE = 1 }; /* of an operation: not at its end, run it again */
+
 int cw_sq_pool_op(struct cw_backend *b, struct cw_op *op);
 int cw_sq_user_op(struct cw_backend *b, struct cw_op *op);
 /* Runs fn so that its failure leaves nothing behind; drops the cache. */

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "tests/lib/db-fixture.h"
@@ -254,6 +255,112 @@ static void pools_and_ranges_go_when_idle(void **state)
 	assert_true(fx_pool(fx, "p", (struct cw_portset){.len = 4},
 			    (const char *const[]){"10.0.0.0/24", NULL}) > id);
 	(void) cw_store_reader_close(r);
+}
+
+/* ---- a big pool goes in turns ---- */
+
+enum { BIG = 3000 };
+
+static unsigned order[4], n_order;
+
+static void on_del(struct cw_op *op)
+{
+	assert_int_equal(op->result, 0);
+	order[n_order++] = 'd';
+}
+
+static void on_grant(struct cw_op *op)
+{
+	assert_int_equal(op->result, 0);
+	order[n_order++] = 'g';
+}
+
+/* Pool 1 with BIG free rows, pool 2 beside it, in a file. Returns the id of the first. */
+static uint64_t big_pool(struct fx *fx)
+{
+	static const char *const big[] = {"10.0.0.0/20", NULL}, *const small[] = {
+									"10.9.0.0/24", NULL};
+	static struct cw_op ops[BIG];
+	uint64_t id;
+
+	fx_close(fx);
+	fx_open(fx, false);
+	id = fx_pool(fx, "big", CW_PORTSET_WHOLE, big);
+	(void) fx_pool(fx, "small", CW_PORTSET_WHOLE, small);
+	for (unsigned i = 0; i < BIG; i++) {
+		char who[16];
+
+		(void) snprintf(who, sizeof who, "u%u", i);
+		ops[i] = fx_ask(fx, who, 1 + i);
+		(void) snprintf(ops[i].u.acquire.pool, sizeof ops[i].u.acquire.pool, "big");
+		cw_store_submit(fx->s, &ops[i]);
+	}
+	while (cw_store_step(fx->s) > 0)
+		;
+	assert_int_equal(fx_sql_int(fx, "SELECT count(*) FROM lease"), BIG);
+	assert_int_equal(fx_sql(fx, "UPDATE lease SET state = 0, live = 0, reason = 1;"
+				    "UPDATE history SET ended = started, reason = 1;"
+				    "DELETE FROM outbox"),
+		0);
+	return id;
+}
+
+static void a_big_pool_goes_in_turns(void **state)
+{
+	struct fx *fx = *state;
+	struct cw_op del = {.kind = CW_OP_POOL_DEL, .done = on_del}, grant;
+
+	del.u.pool.pool.id = big_pool(fx);
+	grant = fx_ask(fx, "other", 5000);
+	(void) snprintf(grant.u.acquire.pool, sizeof grant.u.acquire.pool, "small");
+	grant.done = on_grant;
+	n_order = 0;
+	cw_store_submit(fx->s, &del);
+	(void) cw_store_step(fx->s); /* its first turn, alone */
+	cw_store_submit(fx->s, &grant);
+	(void) cw_store_step(fx->s);
+	assert_int_equal(n_order, 1);
+	assert_int_equal(order[0], 'g'); /* does not wait for the rest */
+	assert_true(fx_sql_int(fx, "SELECT count(*) FROM lease") > BIG / 2);
+	while (cw_store_step(fx->s) > 0)
+		;
+	assert_int_equal(n_order, 2);
+	assert_int_equal(fx_sql_int(fx, "SELECT count(*) FROM lease"), 1);
+	assert_int_equal(fx_sql_int(fx, "SELECT count(*) FROM pool"), 1);
+}
+
+/* Dead in the middle of it: the pool is whole, lends each of its addresses once, and goes when told
+ * again. */
+static void a_big_pool_half_gone_is_whole(void **state)
+{
+	struct fx *fx = *state;
+	struct cw_op del = {.kind = CW_OP_POOL_DEL};
+	uint64_t id = big_pool(fx);
+	unsigned got = 0;
+
+	del.u.pool.pool.id = id;
+	cw_store_submit(fx->s, &del);
+	(void) cw_store_step(fx->s);
+	(void) cw_store_step(fx->s);
+	fx->s = cw_store_abandon(fx->s);
+	fx_reopen(fx);
+	assert_true(fx_sql_int(fx, "SELECT count(*) FROM lease") < BIG);
+	for (unsigned i = 0; i < 4096 + 10; i++) {
+		struct cw_op op = fx_ask(fx, "again", 10000 + i);
+
+		(void) snprintf(op.u.acquire.pool, sizeof op.u.acquire.pool, "big");
+		got += fx_run(fx, &op) == 0;
+	}
+	assert_int_equal(got, 4096);
+	assert_int_equal(
+		fx_sql_int(fx, "SELECT count(DISTINCT addr) FROM lease WHERE state = 1"), 4096);
+	assert_int_equal(fx_run(fx, &del), CW_E_CONFLICT);
+	assert_int_equal(
+		fx_sql(fx, "UPDATE lease SET state = 0, live = 0, reason = 1;"
+			   "UPDATE history SET ended = started, reason = 1; DELETE FROM outbox"),
+		0);
+	assert_int_equal(fx_run(fx, &del), 0);
+	assert_int_equal(fx_sql_int(fx, "SELECT count(*) FROM lease"), 0);
 }
 
 static void users_and_credentials(void **state)
@@ -564,6 +671,10 @@ static void words(void **state)
 
 int main(void)
 {
+	/* Nothing here must survive the machine: memory is faster. */
+	if (!getenv("TMPDIR") && access("/dev/shm", W_OK) == 0)
+		(void) setenv("TMPDIR", "/dev/shm", 1);
+
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, fx_set_up_memory, fx_tear_down)
 		T(teps),
@@ -572,6 +683,8 @@ int main(void)
 		T(a_pool_comes_whole_or_not_at_all),
 		T(pools_that_cannot_be),
 		T(pools_and_ranges_go_when_idle),
+		T(a_big_pool_goes_in_turns),
+		T(a_big_pool_half_gone_is_whole),
 		T(users_and_credentials),
 		T(leases_page_by_key),
 		T(who_had_it),
