@@ -147,6 +147,7 @@ static const struct {
 	COUNTER(drop_malformed),
 	COUNTER(drop_ecn),
 	COUNTER(drop_merged),
+	COUNTER(drop_overrun),
 	COUNTER(drop_send),
 	COUNTER(offloaded),
 	COUNTER(joined),

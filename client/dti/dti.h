@@ -45,13 +45,14 @@ struct cw_dti_stats {
 	uint64_t drop_destination;         /* not to the leased address (RFC 7596 5.2) */
 	uint64_t drop_outer;               /* not from the TEP */
 	uint64_t drop_malformed;
-	uint64_t drop_ecn;    /* RFC 6040 */
-	uint64_t drop_merged; /* merged UDP of a receive offload */
-	uint64_t drop_send;   /* the kernel took no more, or refused */
-	uint64_t offloaded;   /* packets an offload had merged or left without checksum: mended */
-	uint64_t joined;      /* packets written to the host as a part of another one */
-	uint64_t cut;         /* merged packets of the host that were cut */
-	uint64_t icmp_errors; /* ICMPv6 errors about outer packets */
+	uint64_t drop_ecn;     /* RFC 6040 */
+	uint64_t drop_merged;  /* merged UDP of a receive offload */
+	uint64_t drop_overrun; /* came faster than they were taken */
+	uint64_t drop_send;    /* the kernel took no more, or refused */
+	uint64_t offloaded;    /* packets an offload had merged or left without checksum: mended */
+	uint64_t joined;       /* packets written to the host as a part of another one */
+	uint64_t cut;          /* merged packets of the host that were cut */
+	uint64_t icmp_errors;  /* ICMPv6 errors about outer packets */
 };
 
 struct cw_dti;

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <linux/errqueue.h>
 #include <linux/if_tun.h>
+#include <linux/sock_diag.h>
 #include <linux/virtio_net.h>
 #include <net/if.h>
 #include <netinet/icmp6.h>
@@ -419,9 +420,12 @@ static void tun_stats(struct cw_dti *d, struct cw_dti_stats *ret)
 {
 	struct tun *t = cw_container_of(d, struct tun, dti);
 	uint64_t v[CW_DTI_COUNTERS];
+	uint32_t info[SK_MEMINFO_VARS] = {0};
+	socklen_t n = sizeof info;
 
 	for (int i = 0; i < CW_DTI_COUNTERS; i++)
 		v[i] = atomic_load_explicit(&t->counters[i], memory_order_relaxed);
+	(void) getsockopt(t->raw, SOL_SOCKET, SO_MEMINFO, info, &n);
 	*ret = (struct cw_dti_stats){.up_packets = v[CW_DTI_UP_PACKETS],
 		.up_bytes = v[CW_DTI_UP_BYTES],
 		.down_packets = v[CW_DTI_DOWN_PACKETS],
@@ -432,6 +436,7 @@ static void tun_stats(struct cw_dti *d, struct cw_dti_stats *ret)
 		.drop_malformed = v[CW_DTI_DROP_MALFORMED],
 		.drop_ecn = v[CW_DTI_DROP_ECN],
 		.drop_merged = v[CW_DTI_DROP_MERGED],
+		.drop_overrun = info[SK_MEMINFO_DROPS],
 		.drop_send = v[CW_DTI_DROP_SEND],
 		.offloaded = v[CW_DTI_OFFLOADED],
 		.joined = v[CW_DTI_JOINED],

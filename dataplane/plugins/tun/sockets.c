@@ -8,6 +8,7 @@
 #include <linux/icmpv6.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +18,10 @@
 
 #include "dataplane/plugins/common/options.h"
 
-enum { BUFFER = 4 << 20 };
+enum {
+	BUFFER = 4 << 20,
+	OTHERS_BUFFER = 1 << 20,
+};
 
 /* One line about what went wrong, and its code. */
 #define say(why, why_n, code, ...) ((void) snprintf(why, why_n, __VA_ARGS__), (code))
@@ -89,19 +93,77 @@ static int attach(int fd, const struct bpf_insn *code, unsigned n)
 		.code = (c), .dst_reg = (d), .src_reg = (s), .off = (short) (o), .imm = (i) \
 	}
 
-/* "return skb->gso_size ? 0 : everything" */
-static int refuse_merged(int fd)
+static int make_map(void)
 {
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof attr);
+	attr.map_type = BPF_MAP_TYPE_LRU_HASH;
+	attr.key_size = 16;
+	attr.value_size = 4;
+	attr.max_entries = CW_TUN_KNOWN_MAX;
+	return (int) syscall(SYS_bpf, BPF_MAP_CREATE, &attr, sizeof attr);
+}
+
+/* "return skb->gso_size || known(source) != wanted ? 0 : everything"; without a map all are known.
+ */
+static int refuse_merged(int fd, int map, bool wanted)
+{
+	const int found = wanted ? 0x7fffffff : 0, missing = wanted ? 0 : 0x7fffffff;
 	const struct bpf_insn code[] = {
 		INSN(BPF_LDX | BPF_MEM | BPF_W, 0, 1, offsetof(struct __sk_buff, gso_size), 0),
 		INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2, 0),
 		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0),
 		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
-		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0x7fffffff),
+		/* skb_load_bytes_relative(skb, 8, stack, 16, network header) */
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 2, 0, 0, 8),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 3, 10, 0, 0),
+		INSN(BPF_ALU64 | BPF_ADD | BPF_K, 3, 0, 0, -16),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 4, 0, 0, 16),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 5, 0, 0, BPF_HDR_START_NET),
+		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_skb_load_bytes_relative),
+		INSN(BPF_JMP | BPF_JNE | BPF_K, 0, 0, 8, 0),
+		/* map_lookup_elem(map, stack) */
+		INSN(BPF_LD | BPF_DW | BPF_IMM, 1, BPF_PSEUDO_MAP_FD, 0, map),
+		INSN(0, 0, 0, 0, 0),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 2, 10, 0, 0),
+		INSN(BPF_ALU64 | BPF_ADD | BPF_K, 2, 0, 0, -16),
+		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_map_lookup_elem),
+		INSN(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2, 0),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, found),
+		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, missing),
 		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
 	};
+	/* The verifier takes no unreachable instructions. */
+	const struct bpf_insn all[] = {code[0], code[1], code[2], code[3], code[17], code[18]};
 
-	return attach(fd, code, sizeof code / sizeof *code);
+	return map < 0 ? attach(fd, all, sizeof all / sizeof *all)
+		       : attach(fd, code, sizeof code / sizeof *code);
+}
+
+void cw_tun_sockets_know(const struct cw_tun_sockets *s, const uint8_t source[16], bool known)
+{
+	const uint32_t value = 1;
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof attr);
+	attr.map_fd = (uint32_t) s->known;
+	attr.key = (uint64_t) (uintptr_t) source;
+	if (known) /* deletion refuses a value */
+		attr.value = (uint64_t) (uintptr_t) &value;
+	(void) syscall(
+		SYS_bpf, known ? BPF_MAP_UPDATE_ELEM : BPF_MAP_DELETE_ELEM, &attr, sizeof attr);
+}
+
+uint32_t cw_tun_sockets_overrun(int fd)
+{
+	uint32_t info[SK_MEMINFO_VARS] = {0};
+	socklen_t n = sizeof info;
+
+	return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &n) == 0
+		       ? info[SK_MEMINFO_DROPS]
+		       : 0;
 }
 
 /* "return skb->gso_size && skb->pkt_type == PACKET_HOST && destination == tep ? everything : 0" */
@@ -156,7 +218,7 @@ static int open_merged(int rx, const uint8_t tep[16])
 	if (r == 0 && bind(fd, (struct sockaddr *) &all, sizeof all) < 0)
 		r = -errno;
 	if (r == 0)
-		r = refuse_merged(rx);
+		r = refuse_merged(rx, -1, true);
 	if (r < 0) {
 		(void) close(fd);
 		return r;
@@ -164,9 +226,27 @@ static int open_merged(int rx, const uint8_t tep[16])
 	return fd;
 }
 
+/* The queue for strangers; without it rx has all. */
+static void open_others(struct cw_tun_sockets *s, const uint8_t tep[16])
+{
+	int map = make_map(), fd = map < 0 ? -1 : raw6(IPPROTO_IPIP, tep);
+
+	if (fd >= 0 && set_int(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1) == 0 &&
+		refuse_merged(fd, map, false) == 0 && refuse_merged(s->rx, map, true) == 0) {
+		set_buffer(fd, SO_RCVBUF, SO_RCVBUFFORCE, OTHERS_BUFFER);
+		s->others = fd;
+		s->known = map;
+		return;
+	}
+	if (fd >= 0)
+		(void) close(fd);
+	if (map >= 0)
+		(void) close(map);
+}
+
 void cw_tun_sockets_close(struct cw_tun_sockets *s)
 {
-	int *all[] = {&s->rx, &s->tx, &s->merged, &s->icmp4, &s->icmp6};
+	int *all[] = {&s->rx, &s->others, &s->known, &s->tx, &s->merged, &s->icmp4, &s->icmp6};
 
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
 		if (*all[i] >= 0)
@@ -204,7 +284,7 @@ static int set_up(struct cw_tun_sockets *s, int hop_limit, bool pmtu)
 int cw_tun_sockets_open(const uint8_t tep[16], int hop_limit, bool pmtu, struct cw_tun_sockets *ret,
 	char *why, size_t why_n)
 {
-	struct cw_tun_sockets s = {-1, -1, -1, -1, -1};
+	struct cw_tun_sockets s = {-1, -1, -1, -1, -1, -1, -1};
 	int r;
 
 	s.rx = raw6(IPPROTO_IPIP, tep);
@@ -233,6 +313,8 @@ int cw_tun_sockets_open(const uint8_t tep[16], int hop_limit, bool pmtu, struct 
 	s.merged = open_merged(s.rx, tep);
 	if (s.merged < 0)
 		s.merged = -1;
+	else
+		open_others(&s, tep);
 	*ret = s;
 	return 0;
 }

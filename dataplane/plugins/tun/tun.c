@@ -253,7 +253,7 @@ static int tun_open(const struct cw_dp_host *host, const struct cw_dp_open *open
 	}
 	self->t.host = host;
 	self->t.stop = self->t.device.fd = -1;
-	self->t.sockets = (struct cw_tun_sockets){-1, -1, -1, -1, -1};
+	self->t.sockets = (struct cw_tun_sockets){-1, -1, -1, -1, -1, -1, -1};
 	memcpy(self->t.tep6, open->ipv6, 16);
 	memcpy(self->t.tep4, open->ipv4, 4);
 	if (getrandom(self->t.cookie, sizeof self->t.cookie, 0) != sizeof self->t.cookie)
@@ -371,6 +371,11 @@ static void tun_apply(void *p, uint64_t token, const struct cw_dp_binding *items
 		self->results[i].status = is_own(self, items[i].ipv6)
 						  ? CW_DP_INVALID
 						  : cw_dptab_apply(self->t.rules.table, &items[i]);
+	/* The first packet of a new client shall not queue among strangers. */
+	if (self->t.sockets.others >= 0 && cw_dptab_count(self->t.rules.table) <= CW_TUN_KNOWN_MAX)
+		for (size_t i = 0; i < n; i++)
+			if (self->results[i].status == CW_DP_OK)
+				cw_tun_sockets_know(&self->t.sockets, items[i].ipv6, true);
 	answer(self, token, n);
 }
 
@@ -409,7 +414,7 @@ static void tun_stats(void *p, uint64_t token)
 {
 	struct tun *self = p;
 	const struct cw_tun_counts *up = &self->t.up_counts, *down = &self->t.down_counts;
-	struct cw_dp_stat s[16 + CW_TUN_VERDICTS] = {
+	struct cw_dp_stat s[20 + CW_TUN_VERDICTS] = {
 		{"bindings", cw_dptab_count(self->t.rules.table)},
 		{"up.packets", CW_TUN_READ(up->packets)},
 		{"up.bytes", CW_TUN_READ(up->bytes)},
@@ -423,9 +428,12 @@ static void tun_stats(void *p, uint64_t token)
 		{"icmp4.sent", CW_TUN_READ(down->icmp_sent)},
 		{"icmp6.sent", CW_TUN_READ(up->icmp_sent)},
 		{"icmp6.received", CW_TUN_READ(down->errors)},
+		{"drop.overrun", cw_tun_sockets_overrun(self->t.sockets.rx) +
+					 cw_tun_sockets_overrun(self->t.sockets.merged)},
+		{"drop.overrun_strangers", cw_tun_sockets_overrun(self->t.sockets.others)},
 		{"icmp.limited", CW_TUN_READ(up->icmp_limited) + CW_TUN_READ(down->icmp_limited)},
 	};
-	size_t n = 14;
+	size_t n = 16;
 
 	for (unsigned v = CW_TUN_PASS + 1; v < CW_TUN_VERDICTS; v++)
 		s[n++] = (struct cw_dp_stat){cw_tun_verdict_name((enum cw_tun_verdict) v),

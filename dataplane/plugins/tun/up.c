@@ -266,6 +266,18 @@ static bool worth_refusing(enum cw_tun_verdict v)
 	       v == CW_TUN_EXPIRED;
 }
 
+/* Which queue its source's next packets shall take. */
+static void learn(const struct cw_tun *t, int fd, const uint8_t *outer, enum cw_tun_verdict v)
+{
+	if (t->sockets.others < 0)
+		return;
+	if (fd == t->sockets.others && v == CW_TUN_PASS)
+		cw_tun_sockets_know(&t->sockets, outer, true);
+	else if (fd == t->sockets.rx &&
+		 (v == CW_TUN_MALFORMED || v == CW_TUN_NO_BINDING || v == CW_TUN_SPOOF))
+		cw_tun_sockets_know(&t->sockets, outer, false);
+}
+
 static int receive(struct cw_tun_up *u, int fd, bool merged)
 {
 	for (unsigned i = 0; i < u->t->batch; i++) {
@@ -334,6 +346,7 @@ static int turn(struct cw_tun_up *u, int fd, bool merged)
 		if (!arrived(u, i, merged, &a))
 			continue;
 		v = judge(u, &a, now, &r->ip);
+		learn(t, fd, a.outer, v);
 		if (v == CW_TUN_PASS)
 			continue;
 		CW_TUN_COUNT(t->up_counts.verdicts[v], 1);
@@ -364,11 +377,12 @@ void *cw_tun_up_run(void *arg)
 	int last = 0;
 	const struct cw_tun_sockets *s = &u->t->sockets;
 	struct pollfd fds[] = {{.fd = u->t->stop, .events = POLLIN},
-		{.fd = s->rx, .events = POLLIN}, {.fd = s->merged, .events = POLLIN}};
+		{.fd = s->rx, .events = POLLIN}, {.fd = s->merged, .events = POLLIN},
+		{.fd = s->others, .events = POLLIN}};
 
 	(void) prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
 	for (;;) {
-		if (poll(fds, 3, -1) < 0)
+		if (poll(fds, 4, -1) < 0)
 			continue; /* EINTR; nothing else can happen to these */
 		if (fds[0].revents)
 			return NULL;
@@ -378,5 +392,7 @@ void *cw_tun_up_run(void *arg)
 			last = turn(u, s->rx, false);
 		if (fds[2].revents)
 			(void) turn(u, s->merged, true);
+		if (fds[3].revents)
+			(void) turn(u, s->others, false);
 	}
 }
