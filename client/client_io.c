@@ -217,6 +217,7 @@ static void lease_renewed(struct client *c, const struct cw_keeper_lease *l)
 {
 	if (c->opts->once)
 		return;
+	cw_tunnel_extend(&c->tunnel, l);
 	log_lease(l, "client.renew", "lease renewed");
 	save(c, l, c->tunnel.dti ? cw_dti_device(c->tunnel.dti) : NULL);
 	run_hook(c, "renew", NULL, l);

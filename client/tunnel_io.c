@@ -80,10 +80,17 @@ int cw_tunnel_open(struct cw_tunnel *t, const struct cw_client_conf *conf,
 		.routes = conf->routes,
 		.n_routes = conf->n_routes,
 		.metric = conf->metric,
+		.expires_boot_ms = lease->expires_boot_ms,
 		.event = on_event,
 		.arg = t};
 
 	return cw_dti_open(&c, &t->dti, ret_what);
+}
+
+void cw_tunnel_extend(struct cw_tunnel *t, const struct cw_keeper_lease *lease)
+{
+	if (t->dti)
+		cw_dti_extend(t->dti, lease->expires_boot_ms);
 }
 
 void cw_tunnel_close(struct cw_tunnel *t)

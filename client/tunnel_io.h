@@ -28,5 +28,7 @@ void cw_tunnel_init(struct cw_tunnel *t, struct cw_loop *loop, void (*unbound)(v
 /* Makes the interface of the lease. 0, or as cw_dti_open(). */
 int cw_tunnel_open(struct cw_tunnel *t, const struct cw_client_conf *conf,
 	const struct cw_keeper_lease *lease, const char **ret_what) CW_MUST_CHECK;
+/* The lease was renewed. */
+void cw_tunnel_extend(struct cw_tunnel *t, const struct cw_keeper_lease *lease);
 /* No callback after this; without a tunnel nothing. */
 void cw_tunnel_close(struct cw_tunnel *t);

@@ -56,6 +56,11 @@ void cw_dti_stats(struct cw_dti *d, struct cw_dti_stats *ret)
 	d->ops->stats(d, ret);
 }
 
+void cw_dti_extend(struct cw_dti *d, int64_t expires_boot_ms)
+{
+	d->ops->extend(d, expires_boot_ms);
+}
+
 int cw_dti_kind_parse(const char *s, enum cw_dti_kind *ret)
 {
 	if (strcmp(s, "auto") == 0)

@@ -34,6 +34,7 @@ struct cw_dti_conf {
 	const struct cw_prefix4 *routes;
 	unsigned n_routes;
 	unsigned metric;
+	int64_t expires_boot_ms; /* no packet after that, whatever the owner does; 0: never */
 	void (*event)(void *arg, enum cw_dti_event event, int value); /* any thread */
 	void *arg;
 };
@@ -66,6 +67,9 @@ const char *cw_dti_device(const struct cw_dti *d); /* borrowed */
 const char *cw_dti_kind_name(const struct cw_dti *d);
 unsigned cw_dti_mtu(struct cw_dti *d);
 void cw_dti_stats(struct cw_dti *d, struct cw_dti_stats *ret);
+/* The lease goes on until then. A process that was stopped or slept past the end must not send what
+ * had queued up, before it has looked at its timers. */
+void cw_dti_extend(struct cw_dti *d, int64_t expires_boot_ms);
 int cw_dti_kind_parse(const char *s, enum cw_dti_kind *ret) CW_MUST_CHECK; /* CW_E_SYNTAX */
 
 /* --- for the kinds --- */
@@ -78,6 +82,7 @@ struct cw_dti_ops {
 	const char *(*device)(const struct cw_dti *d);
 	unsigned (*mtu)(struct cw_dti *d);
 	void (*stats)(struct cw_dti *d, struct cw_dti_stats *ret);
+	void (*extend)(struct cw_dti *d, int64_t expires_boot_ms);
 };
 
 /* First member of every kind's struct. */

@@ -46,6 +46,7 @@ enum {
 	BUFFER_OCTETS = 4 * 1024 * 1024, /* socket buffers */
 	ERRORS_PER_TURN = 64,
 	RAISE_MS = 605 * 1000, /* the kernel forgets a learned path MTU after 600 s */
+	OVER_MS = 100,         /* between looks whether a lease that is over goes on */
 	LOOK_MS = 5000,        /* between looks at the path MTU that nobody tells us about */
 	ERRORS_PER_S = 10,     /* ICMPv4 errors written to the host (RFC 7596 9: rate-limited) */
 	UNBOUND_MS = 10 * 1000,
@@ -208,6 +209,13 @@ void cw_dti_tun_errors(struct tun *t)
 
 /* ---- the thread ---- */
 
+static bool over(const struct tun *t)
+{
+	int64_t expires = atomic_load(&t->expires);
+
+	return expires && cw_clock_now(&cw_system_clock).boot_ms >= expires;
+}
+
 static void *run(void *arg)
 {
 	struct tun *t = arg;
@@ -226,6 +234,11 @@ static void *run(void *arg)
 			break;
 		if (p[2].revents)
 			return NULL;
+		if (over(t)) {
+			/* The owner closes us, or has a renewal to tell. */
+			(void) poll(&p[2], 1, OVER_MS);
+			continue;
+		}
 		if (t->raise_at <= now_ms())
 			raise_mtu(t);
 		if (p[1].revents & POLLERR)
@@ -397,6 +410,7 @@ static int tun_open(const struct cw_dti_conf *conf, struct cw_dti **ret, const c
 	t->conf.routes = NULL;
 	t->tun = t->raw = t->stop = -1;
 	t->raise_at = INT64_MAX;
+	atomic_store(&t->expires, conf->expires_boot_ms);
 	r = tun_set_up(t, conf, ret_what);
 	if (r < 0) {
 		tun_close(&t->dti);
@@ -444,6 +458,13 @@ static void tun_stats(struct cw_dti *d, struct cw_dti_stats *ret)
 		.icmp_errors = v[CW_DTI_ICMP_ERRORS]};
 }
 
+static void tun_extend(struct cw_dti *d, int64_t expires_boot_ms)
+{
+	struct tun *t = cw_container_of(d, struct tun, dti);
+
+	atomic_store(&t->expires, expires_boot_ms);
+}
+
 const struct cw_dti_ops cw_dti_tun = {
 	.name = "tun",
 	.kind = CW_DTI_TUN,
@@ -452,4 +473,5 @@ const struct cw_dti_ops cw_dti_tun = {
 	.device = tun_device,
 	.mtu = tun_mtu,
 	.stats = tun_stats,
+	.extend = tun_extend,
 };

@@ -66,6 +66,7 @@ struct tun {
 	bool running;
 	unsigned mtu_top; /* never above this */
 	_Atomic unsigned mtu;
+	_Atomic int64_t expires; /* boot ms; 0: never */
 	_Atomic uint64_t counters[CW_DTI_COUNTERS];
 
 	/* packet thread */
