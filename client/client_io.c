@@ -558,10 +558,16 @@ static void on_status(void *arg, bool json, struct cw_writer *w)
 	const struct client *c = arg;
 	struct cw_print_facts f;
 	struct cw_dti_stats stats;
+	int64_t next = cw_keeper_next_try(&c->keeper);
 
 	facts_of(c, c->keeper.has_lease ? &c->keeper.lease : NULL, &f);
 	f.state = cw_keeper_state(&c->keeper);
 	f.error = c->keeper.error;
+	f.renewals = c->keeper.renewals;
+	f.failures = c->keeper.attempt;
+	f.next_try_in_ms = -1;
+	if (next != INT64_MAX)
+		f.next_try_in_ms = next > now_of(c).boot_ms ? next - now_of(c).boot_ms : 0;
 	if (c->tunnel.dti) {
 		cw_dti_stats(c->tunnel.dti, &stats);
 		f.device = cw_dti_device(c->tunnel.dti);

@@ -272,6 +272,7 @@ static void hold(struct cw_keeper *k, const struct cw_tsp_lease *lease, struct c
 	/* The first try between 1/2 and 5/8 of the lifetime leaves room for others before 7/8. */
 	k->renew_at = now.boot_ms + between(k, life_ms / 2, life_ms / 8 * 5);
 	k->others_at = now.boot_ms + life_ms / 8 * 7;
+	k->renewals = goes_on ? k->renewals + 1 : 0;
 	k->has_lease = true;
 	k->had_lease = true;
 	k->attempt = 0;
@@ -681,6 +682,15 @@ void cw_keeper_tick(struct cw_keeper *k, struct cw_now now)
 		if (k->has_lease ? now.boot_ms >= k->renew_at : now.boot_ms >= k->wait_until)
 			acquire(k);
 	}
+}
+
+int64_t cw_keeper_next_try(const struct cw_keeper *k)
+{
+	if (k->goal != CW_GOAL_RUN || k->attempt == 0)
+		return INT64_MAX;
+	if (k->link == CW_LINK_WAIT || (k->link == CW_LINK_READY && !k->asked && !k->has_lease))
+		return k->wait_until;
+	return k->link == CW_LINK_READY && !k->asked ? k->renew_at : INT64_MAX;
 }
 
 const char *cw_keeper_state(const struct cw_keeper *k)

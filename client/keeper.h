@@ -100,6 +100,7 @@ struct cw_keeper {
 	const char *version;
 	int64_t wait_until;       /* boot: next try when link is WAIT, next request when READY */
 	unsigned attempt;         /* failures in a row */
+	unsigned renewals;        /* of the lease as it is now */
 	unsigned busy;            /* "busy" in a row before the first lease */
 	enum cw_tsp_action asked; /* CW_TSP_ACTION_NONE: nothing outstanding */
 	bool asked_named;         /* the request named an address */
@@ -151,5 +152,8 @@ void cw_keeper_tick(struct cw_keeper *k, struct cw_now now);
 int64_t cw_keeper_deadline(const struct cw_keeper *k); /* boot_ms; INT64_MAX: never */
 /* false: nothing to do. */
 bool cw_keeper_next(struct cw_keeper *k, struct cw_keeper_action *ret);
+/* When the broker is asked next, if the client waits to do so because of a failure; else INT64_MAX.
+ */
+int64_t cw_keeper_next_try(const struct cw_keeper *k);
 /* "acquiring", "held", "renewing", "waiting"...; static, for status. */
 const char *cw_keeper_state(const struct cw_keeper *k);

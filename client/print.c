@@ -167,13 +167,18 @@ static void status_json(struct cw_writer *w, const struct cw_print_facts *f)
 	member(w, "state", f->state);
 	cw_write_u8(w, ',');
 	member(w, "error", or_null(f->error));
-	cw_write_u8(w, ',');
+	cw_write_fmt(w, ",\"failures\":%u,\"next_try\":", f->failures);
+	if (f->next_try_in_ms >= 0)
+		cw_write_fmt(w, "%" PRId64 ",", seconds(f->next_try_in_ms));
+	else
+		cw_write_str(w, "null,");
 	session_members(w, f);
 	cw_write_str(w, ",\"lease\":");
 	if (f->lease) {
 		cw_write_u8(w, '{');
 		lease_members(w, f);
-		cw_write_fmt(w, ",\"renew_in\":%" PRId64 "}", seconds(f->renew_in_ms));
+		cw_write_fmt(w, ",\"renew_in\":%" PRId64 ",\"renewals\":%u}",
+			seconds(f->renew_in_ms), f->renewals);
 	} else {
 		cw_write_str(w, "null");
 	}
@@ -202,7 +207,8 @@ void cw_print_status(struct cw_writer *w, const struct cw_print_facts *f, bool j
 	cw_write_fmt(w, "state      %s\n", f->state);
 	if (f->lease) {
 		lease_lines(w, f);
-		cw_write_fmt(w, "renewal    in %" PRId64 " s\n", seconds(f->renew_in_ms));
+		cw_write_fmt(w, "renewal    in %" PRId64 " s, %u so far\n", seconds(f->renew_in_ms),
+			f->renewals);
 	}
 	session_line(w, f);
 	if (f->device && f->stats) {
@@ -218,4 +224,7 @@ void cw_print_status(struct cw_writer *w, const struct cw_print_facts *f, bool j
 	}
 	if (or_null(f->error))
 		cw_write_fmt(w, "last error %s\n", f->error);
+	if (f->next_try_in_ms >= 0)
+		cw_write_fmt(w, "next try   in %" PRId64 " s, %u failed\n",
+			seconds(f->next_try_in_ms), f->failures);
 }

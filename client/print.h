@@ -21,6 +21,9 @@ struct cw_print_facts {
 	const char *kind;
 	unsigned mtu;
 	int64_t renew_in_ms;
+	unsigned renewals;
+	unsigned failures;                /* in a row */
+	int64_t next_try_in_ms;           /* < 0: none is waited for */
 	const struct cw_dti_stats *stats; /* NULL: no tunnel */
 };
 

@@ -399,6 +399,8 @@ static void printing(void **state)
 		.mechanism = "ANONYMOUS",
 		.left_ms = 1500,
 		.state = "held",
+		.next_try_in_ms = -1,
+		.renewals = 7,
 		.error = "a \"b\"\n\\c\x01"};
 	char text[4096];
 	struct cw_writer w = cw_writer_of(text, sizeof text - 1);
@@ -420,6 +422,8 @@ static void printing(void **state)
 	text[cw_write_len(&w)] = '\0';
 	assert_non_null(strstr(text, "\"ports\":\"0/6/3\""));
 	assert_non_null(strstr(text, "\"error\":\"a \\\"b\\\"\\u000a\\\\c\\u0001\""));
+	assert_non_null(strstr(text, ",\"failures\":0,\"next_try\":null,"));
+	assert_non_null(strstr(text, "\"renewals\":7}"));
 	assert_non_null(strstr(text, "\"up_packets\":1,"));
 	assert_non_null(strstr(text, "\"drop_source\":2,"));
 	w = cw_writer_of(text, sizeof text - 1);
@@ -428,12 +432,12 @@ static void printing(void **state)
 	assert_non_null(strstr(text, "198.51.100.10 ports 0/6/3\n"));
 	assert_non_null(strstr(text, "drop_source"));
 	assert_null(strstr(text, "drop_ecn"));
-	f = (struct cw_print_facts){.state = "waiting"};
+	f = (struct cw_print_facts){.state = "waiting", .failures = 3, .next_try_in_ms = 1500};
 	w = cw_writer_of(text, sizeof text - 1);
 	cw_print_status(&w, &f, true);
 	text[cw_write_len(&w)] = '\0';
 	assert_string_equal(text,
-		"{\"state\":\"waiting\",\"error\":null,\"protocol_version\":null,\"mechanism\":null,\"tls\":false,"
+		"{\"state\":\"waiting\",\"error\":null,\"failures\":3,\"next_try\":2,\"protocol_version\":null,\"mechanism\":null,\"tls\":false,"
 		"\"lease\":null,\"tunnel\":null}\n");
 }
 
