@@ -8,7 +8,9 @@
  * command:
  *
  * mode ok|full|busy|gone|auth|old|version|redirect|silent|garbage (gone: named addresses are not
- * theirs; old: 1.0 only; version: none; garbage: no TSP at all)
+ * theirs; old: 1.0 only; version: none; garbage: no TSP at all), or what becomes of the K-th answer
+ * of each connection: cutK (half of it, then the end), slowK (an octet a second), hugeK (1 MB),
+ * bombK (entities in XML)
  *
  * address IPV4, lifetime SECONDS, to HOST:PORT (for redirect), delete (pushes one to all), close
  * (all)
@@ -40,6 +42,7 @@ struct client {
 	bool has_lease;
 	char in[IN_MAX];
 	size_t n;
+	int answers; /* sent so far */
 };
 
 static struct client clients[CLIENTS_MAX];
@@ -62,12 +65,49 @@ static void bye(struct client *c)
 	say("bye", NULL);
 }
 
-static void send_text(const struct client *c, const char *text, size_t n)
+/* One octet a second, until the peer goes or a command comes. */
+static void send_slowly(const struct client *c, const char *text, size_t n)
 {
-	(void) !send(c->fd, text, n, MSG_NOSIGNAL);
+	struct pollfd command = {.fd = STDIN_FILENO, .events = POLLIN};
+
+	for (size_t i = 0; i < n && send(c->fd, text + i, 1, MSG_NOSIGNAL) == 1; i++)
+		if (poll(&command, 1, 1000) != 0)
+			return;
 }
 
-static void send_status(const struct client *c, enum cw_tsp_event ev, const struct cw_tsp_msg *msg)
+/* What a bad broker makes of its k-th answer on a connection. */
+static void send_text(struct client *c, const char *text, size_t n)
+{
+	static const char bomb[] =
+		"200 Success\r\n<!DOCTYPE t [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;\">"
+		"<!ENTITY c \"&b;&b;&b;&b;&b;&b;\"><!ENTITY d \"&c;&c;&c;&c;&c;&c;\">"
+		"<!ENTITY e \"&d;&d;&d;&d;&d;&d;\"><!ENTITY f \"&e;&e;&e;&e;&e;&e;\">]>"
+		"<tunnel action=\"info\" type=\"v4v6\" lifetime=\"&f;\">&f;</tunnel>\r\n";
+	static const char head[] = "Content-length: 1048576\r\n";
+	static char huge[1 << 20];
+	char frame[sizeof bomb + 40];
+	int k = ++c->answers;
+
+	if (sscanf(mode, "cut%d", &k) == 1 && k == c->answers) {
+		(void) !send(c->fd, text, n / 2, MSG_NOSIGNAL);
+		(void) shutdown(c->fd, SHUT_RDWR);
+	} else if (sscanf(mode, "slow%d", &k) == 1 && k == c->answers) {
+		send_slowly(c, text, n);
+	} else if (sscanf(mode, "huge%d", &k) == 1 && k == c->answers) {
+		memset(huge, 'x', sizeof huge);
+		if (c->state == IN_COMMAND)
+			(void) !send(c->fd, head, sizeof head - 1, MSG_NOSIGNAL);
+		(void) !send(c->fd, huge, sizeof huge, MSG_NOSIGNAL);
+	} else if (sscanf(mode, "bomb%d", &k) == 1 && k == c->answers) {
+		(void) snprintf(
+			frame, sizeof frame, "Content-length: %zu\r\n%s", sizeof bomb - 1, bomb);
+		(void) !send(c->fd, frame, strlen(frame), MSG_NOSIGNAL);
+	} else {
+		(void) !send(c->fd, text, n, MSG_NOSIGNAL);
+	}
+}
+
+static void send_status(struct client *c, enum cw_tsp_event ev, const struct cw_tsp_msg *msg)
 {
 	bool list = msg && msg->n_brokers;
 	struct cw_tsp_status st = cw_tsp_status(ev, c->version, list);
