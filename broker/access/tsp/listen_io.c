@@ -69,6 +69,8 @@ static void on_connection(uv_stream_t *stream, int status)
 		cw_tsp_conn_accept(l);
 		return;
 	}
+	/* Not out of descriptors: then libuv drops who comes and tells nobody, which io->cap
+	 * prevents. */
 	l->io->access->stats.refused_nofile++;
 	if (cw_log_limit_ok(&limit, cw_clock_now(l->io->access->clock).mono_us, 1, 10000))
 		cw_log(CW_LOG_WARNING,

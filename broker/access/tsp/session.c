@@ -19,7 +19,7 @@
 #include "base/mem.h"
 #include "broker/access/tsp/session.h"
 
-#define HOLDS_MAX     1024 /* per session; beyond, leases end unannounced on it */
+#define HOLDS_MAX     1024 /* per session; who has so many gets no new lease on it */
 #define SERVER_V4_LEN 30   /* as every sample has it */
 
 struct request;
@@ -445,7 +445,9 @@ static enum cw_tsp_event judge(const struct cw_tsp_session *s, const struct cw_t
 		return CW_TSP_BAD_V4;
 	if (!create || m->client.has_v4)
 		return CW_TSP_DONE;
-	if (s->profile->redirect_always)
+	/* One more would be nobody's to give back if the connection dies, or to announce the end
+	 * of. */
+	if (s->profile->redirect_always || s->n_holds >= HOLDS_MAX)
 		return CW_TSP_POOL_EMPTY;
 	if (s->anonymous && !s->peer.source.exempt && s->profile->leases_per_network &&
 		cw_netcount_get(s->access->networks, &m->client.v6) >=
