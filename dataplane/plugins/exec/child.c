@@ -35,6 +35,7 @@ void cw_exec_child_init(struct cw_exec_child *c, const struct cw_dp_host *host,
 	c->ops = ops;
 	c->arg = arg;
 	c->pidfd = -1;
+	c->keep = -1;
 	for (int i = 0; i < 2; i++) {
 		c->streams[i].fd = -1;
 		c->streams[i].which = i;
@@ -184,7 +185,8 @@ static int input_file(const char *input, size_t n)
 	return fd;
 }
 
-static int spawn(pid_t *ret, char *const argv[], char *const env[], int in, int out, int err)
+static int spawn(
+	pid_t *ret, char *const argv[], char *const env[], int in, int out, int err, int keep)
 {
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
@@ -204,6 +206,8 @@ static int spawn(pid_t *ret, char *const argv[], char *const env[], int in, int 
 	r = posix_spawn_file_actions_adddup2(&files, in, 0);
 	r = r ? r : posix_spawn_file_actions_adddup2(&files, out, 1);
 	r = r ? r : posix_spawn_file_actions_adddup2(&files, err, 2);
+	if (keep >= 0)
+		r = r ? r : posix_spawn_file_actions_adddup2(&files, keep, 3);
 	r = r ? r : posix_spawn_file_actions_addchdir_np(&files, "/");
 	r = r ? r : posix_spawnattr_setpgroup(&attr, 0);
 	r = r ? r : posix_spawnattr_setsigmask(&attr, &none);
@@ -257,7 +261,7 @@ int cw_exec_child_start(struct cw_exec_child *c, char *const argv[], char *const
 	if (r == 0)
 		r = make_pipe(&c->streams[CW_EXEC_ERR], &err);
 	if (r == 0)
-		r = spawn(&c->pid, argv, env, in, out, err);
+		r = spawn(&c->pid, argv, env, in, out, err, c->keep);
 	if (r < 0)
 		c->pid = 0;
 	if (in >= 0)

@@ -32,6 +32,7 @@ struct cw_exec_child {
 	const struct cw_dp_host *host;
 	const struct cw_exec_child_ops *ops;
 	void *arg;
+	int keep;  /* descriptor 3 of what runs; -1: none. Borrowed. */
 	pid_t pid; /* 0: none running */
 	int pidfd;
 	struct cw_dp_watch *exit_watch;

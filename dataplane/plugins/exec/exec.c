@@ -5,9 +5,10 @@
  * is over by a removal of its own: while its host lives. So it does not declare CW_DP_CAP_EXPIRY
  * unless the operator says that the program does it (option guarantees).
  *
- * One program at a time; jobs wait in order. A batch goes into the table before the program runs
- * and comes out again where it failed, so that items of one batch are judged against each other.
- * Thread: the host's. */
+ * One program at a time, also across a death of the host: what it left running holds the lock
+ * (lock.h), and neither jobs nor lists go on before that has ended. Jobs wait in order. A batch
+ * goes into the table before the program runs and comes out again where it failed, so that items of
+ * one batch are judged against each other. Thread: the host's. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
@@ -23,6 +24,7 @@
 #include "dataplane/plugins/common/table.h"
 #include "dataplane/plugins/exec/child.h"
 #include "dataplane/plugins/exec/lines.h"
+#include "dataplane/plugins/exec/lock.h"
 
 enum {
 	PAGE_MAX = 1024,
@@ -30,6 +32,8 @@ enum {
 	NOTES = 16,       /* of one probe */
 	EXPIRE_MAX = 256, /* removals of one run */
 	EXPIRE_RETRY_MS = 5000,
+	LOCK_TRY_MS = 50,
+	OVERDUE_MS = 2000, /* beyond the deadline: grace of the old host's program, and some */
 	EX_TEMPFAIL_ = 75, /* sysexits.h */
 };
 
@@ -63,6 +67,10 @@ struct exec {
 	uint64_t deadline_ms;
 	enum cw_dp_ranges ranges;
 	struct cw_exec_child child;
+	bool locked;
+	int lock;
+	int64_t lock_until;
+	struct cw_dp_timer *lock_timer;
 	struct job *running, *waiting, **waiting_end;
 	struct cw_dp_timer *expiry_timer;
 	int64_t expiry_at; /* of the timer */
@@ -406,7 +414,7 @@ static void start(struct exec *self, struct job *j)
 
 static void pump(struct exec *self)
 {
-	if (self->pumping)
+	if (self->pumping || !self->locked)
 		return;
 	self->pumping = true;
 	while (!self->running && self->waiting) {
@@ -492,6 +500,31 @@ static void on_end(void *arg, int status, bool timed_out)
 
 static const struct cw_exec_child_ops child_ops = {.line = on_line, .end = on_end};
 
+/* --- what a host that died has left running --- */
+
+static void on_lock(void *arg)
+{
+	struct exec *self = arg;
+	int64_t now = self->host->now_boot_ms(self->host->ctx);
+	int r = cw_exec_lock(self->tep, self->program, &self->lock);
+
+	self->lock_timer = NULL;
+	if (r == -EAGAIN && now < self->lock_until) {
+		self->lock_timer =
+			self->host->timer_start(self->host->ctx, LOCK_TRY_MS, on_lock, self);
+		if (self->lock_timer)
+			return;
+	}
+	if (r < 0)
+		say(self, CW_DP_LOG_ERR,
+			"what runs may not be alone: %s; going on, and the next list may be wrong",
+			r == -EAGAIN ? "a program of an earlier host does not end"
+				     : cw_dpopt_errno(-r));
+	self->child.keep = self->lock;
+	self->locked = true;
+	pump(self);
+}
+
 /* --- the plugin --- */
 
 static bool check_program(const char *path, char *why, size_t why_n)
@@ -561,6 +594,9 @@ static void exec_close(void *p)
 	struct job *j;
 
 	cw_exec_child_stop(&self->child);
+	if (self->lock >= 0)
+		(void) close(self->lock);
+	self->host->timer_cancel(self->host->ctx, self->lock_timer);
 	self->host->timer_cancel(self->host->ctx, self->expiry_timer);
 	job_free(self->running);
 	while ((j = self->waiting)) {
@@ -613,6 +649,7 @@ static int exec_open(const struct cw_dp_host *host, const struct cw_dp_open *ope
 	if (!self)
 		return -ENOMEM;
 	self->host = host;
+	self->lock = -1;
 	self->deadline_ms = deadline_ms;
 	self->ranges = (enum cw_dp_ranges) ranges;
 	cw_exec_child_init(&self->child, host, &child_ops, self);
@@ -632,6 +669,8 @@ static int exec_open(const struct cw_dp_host *host, const struct cw_dp_open *ope
 	*ret_self = self;
 	if (first)
 		job_put(self, first);
+	self->lock_until = host->now_boot_ms(host->ctx) + (int64_t) deadline_ms + OVERDUE_MS;
+	on_lock(self);
 	return 0;
 }
 
@@ -688,11 +727,13 @@ static void exec_list(void *p, uint64_t token, struct cw_dp_cursor after, size_t
 	struct exec *self = p;
 	const struct cw_dp_host *h = self->host;
 	struct cw_dp_cursor next;
-	bool more, unknown = (self->running && self->running->action == ACTION_LIST) ||
+	bool more, unknown = !self->locked ||
+			     (self->running && self->running->action == ACTION_LIST) ||
 			     (self->waiting && self->waiting->action == ACTION_LIST);
 	long n;
 
-	/* Before the program has listed, "nothing" would be a lie. */
+	/* Before the program has listed, "nothing" would be a lie; so is anything while another
+	 * one still writes. */
 	n = unknown ? -1
 		    : cw_dptab_list(self->table, after, max < PAGE_MAX ? max : PAGE_MAX, self->rows,
 			      &more, &next);
