@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -25,8 +26,9 @@ enum { QUEUE_MAX = 16, ENV_MAX = 20, ENV_OCTETS = 2048, MARK_MAX = 4096, ORPHAN_
 
 /* A hook that a killed client left running. */
 struct orphan {
-	pid_t pid;        /* 0: none */
+	pid_t pid;        /* 0: none, or not known */
 	uint64_t started; /* clock ticks after boot: a number given again is another process */
+	int fd;           /* not known: of the mark, locked as long as it runs; else -1 */
 };
 
 struct job {
@@ -88,14 +90,21 @@ static uint64_t start_of(pid_t pid)
 	return value;
 }
 
-static void write_mark(const struct cw_hooks *h)
+/* The mark is there before the hook is, and locked by the hook itself, which has it as its
+ * descriptor 3: so a client that is killed before it can write down whose it is leaves a mark that
+ * tells, too. */
+static int open_mark(const struct cw_hooks *h)
 {
 	CW_CLEANUP(cw_closep)
 	int fd = open(h->mark, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int taken;
 
 	/* Without it only a killed client's hook may overlap with the next one's. */
-	if (fd >= 0)
-		(void) dprintf(fd, "%d %" PRIu64 "\n", h->child.pid, start_of(h->child.pid));
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
+		return -1;
+	taken = fd;
+	fd = -1;
+	return taken;
 }
 
 static void read_mark(struct cw_hooks *h)
@@ -107,29 +116,57 @@ static void read_mark(struct cw_hooks *h)
 	uint64_t pid;
 	struct orphan o;
 
+	if (n == 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK) {
+		h->orphan.fd = fd;
+		fd = -1;
+		return;
+	}
 	if (!blank || cw_parse_u64(text, (size_t) (blank - text), 2, INT32_MAX, &pid) < 0 ||
 		cw_parse_u64(blank + 1, (size_t) (text + n - 1 - (blank + 1)), 1, UINT64_MAX,
 			&o.started) < 0)
 		return;
 	o.pid = (pid_t) pid;
+	o.fd = -1;
 	if (start_of(o.pid) == o.started)
 		h->orphan = o;
+}
+
+static bool has_orphan(const struct cw_hooks *h)
+{
+	return h->orphan.pid || h->orphan.fd >= 0;
+}
+
+static bool orphan_runs(const struct orphan *o)
+{
+	if (o->fd >= 0)
+		return flock(o->fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+	return o->pid && start_of(o->pid) == o->started;
+}
+
+static void forget_orphan(struct orphan *o)
+{
+	cw_closep(&o->fd);
+	*o = (struct orphan){.fd = -1};
 }
 
 static void on_orphan(uv_timer_t *t)
 {
 	struct cw_hooks *h = t->data;
+	const bool runs = orphan_runs(&h->orphan);
 
-	if (start_of(h->orphan.pid) == h->orphan.started && now_ms(h) < h->orphan_until) {
+	if (runs && now_ms(h) < h->orphan_until) {
 		(void) uv_timer_start(t, on_orphan, ORPHAN_MS, 0);
 		return;
 	}
-	if (start_of(h->orphan.pid) == h->orphan.started) {
+	if (runs && h->orphan.pid) {
 		cw_log(CW_LOG_WARNING, CW_F(CW_F_EVENT("client.hook")),
 			"the hook of a killed client takes too long and is killed");
 		(void) kill(-h->orphan.pid, SIGKILL);
+	} else if (runs) {
+		cw_log(CW_LOG_WARNING, CW_F(CW_F_EVENT("client.hook")),
+			"the hook of a killed client takes too long; it is not waited for any more");
 	}
-	h->orphan.pid = 0;
+	forget_orphan(&h->orphan);
 	if (!cw_list_empty(&h->queue))
 		start(h);
 }
@@ -196,9 +233,9 @@ static void start(struct cw_hooks *h)
 	struct job *j = cw_container_of(cw_list_pop(&h->queue), struct job, in_queue);
 	char program[4096];
 	char *args[] = {program, j->event, NULL};
-	uv_stdio_container_t stdio[3] = {{.flags = UV_IGNORE},
+	uv_stdio_container_t stdio[4] = {{.flags = UV_IGNORE},
 		{.flags = UV_INHERIT_FD, .data.fd = 2}, {.flags = UV_INHERIT_FD, .data.fd = 2}};
-	const uv_process_options_t options = {.exit_cb = on_exit_status,
+	uv_process_options_t options = {.exit_cb = on_exit_status,
 		.file = h->program,
 		.args = args,
 		.env = j->env,
@@ -206,14 +243,22 @@ static void start(struct cw_hooks *h)
 		.flags = UV_PROCESS_DETACHED, /* setsid: the group can be killed */
 		.stdio_count = 3,
 		.stdio = stdio};
-	int r;
+	int mark, r;
 
 	h->n_queue--;
 	(void) snprintf(program, sizeof program, "%s", h->program);
 	h->running = j;
 	h->child.data = h;
 	h->alive++;
+	mark = open_mark(h);
+	if (mark >= 0) {
+		stdio[3] = (uv_stdio_container_t){.flags = UV_INHERIT_FD, .data.fd = mark};
+		options.stdio_count = 4;
+	}
 	r = uv_spawn(cw_loop_uv(h->loop), &h->child, &options);
+	if (r >= 0 && mark >= 0)
+		(void) dprintf(mark, "%d %" PRIu64 "\n", h->child.pid, start_of(h->child.pid));
+	cw_closep(&mark);
 	if (r < 0) {
 		cw_log(CW_LOG_WARNING,
 			CW_F(CW_F_EVENT("client.hook"), CW_F_STR("op", j->event), CW_F_ERR(r)),
@@ -221,7 +266,6 @@ static void start(struct cw_hooks *h)
 		uv_close((uv_handle_t *) &h->child, on_child_closed);
 		return;
 	}
-	write_mark(h);
 	(void) uv_timer_start(&h->timer, on_timeout, h->timeout_ms, 0);
 }
 
@@ -241,11 +285,12 @@ int cw_hooks_new(struct cw_loop *loop, const char *program, const char *mark, un
 	(void) uv_timer_init(cw_loop_uv(loop), &h->timer);
 	h->timer.data = h;
 	h->alive = 1;
+	h->orphan.fd = -1;
 	(void) snprintf(h->mark, sizeof h->mark, "%s.hook", mark);
 	if (program)
 		read_mark(h);
 	h->orphan_until = now_ms(h) + (int64_t) h->timeout_ms;
-	if (h->orphan.pid)
+	if (has_orphan(h))
 		(void) uv_timer_start(&h->timer, on_orphan, ORPHAN_MS, 0);
 	*ret = h;
 	return 0;
@@ -258,6 +303,7 @@ struct cw_hooks *cw_hooks_free(struct cw_hooks *h)
 	if (!h)
 		return NULL;
 	h->freed = true;
+	cw_closep(&h->orphan.fd);
 	while ((l = cw_list_pop(&h->queue)))
 		(void) cw_free(cw_container_of(l, struct job, in_queue));
 	kill_child(h);
@@ -332,6 +378,6 @@ void cw_hooks_run(struct cw_hooks *h, const struct cw_hook_facts *facts)
 	describe(j, facts);
 	cw_list_append(&h->queue, &j->in_queue);
 	h->n_queue++;
-	if (!h->running && !h->orphan.pid)
+	if (!h->running && !has_orphan(h))
 		start(h);
 }
