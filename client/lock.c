@@ -38,18 +38,15 @@ static pid_t owner_in(int fd)
 	return (pid_t) pid;
 }
 
-static int try_once(const char *path, int *ret_fd, pid_t *ret_owner)
+static int lock_file(const char *path, int fd, pid_t *ret_owner)
 {
-	CW_CLEANUP(cw_closep)
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
 	char text[24];
 	int n;
 
-	if (fd < 0)
-		return -errno;
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		n = errno;
 		*ret_owner = owner_in(fd);
-		return errno == EWOULDBLOCK ? -EADDRINUSE : -errno;
+		return n == EWOULDBLOCK ? -EADDRINUSE : -n;
 	}
 	if (!current(path, fd))
 		return -EAGAIN;
@@ -57,9 +54,22 @@ static int try_once(const char *path, int *ret_fd, pid_t *ret_owner)
 	/* For messages only; the lock is what counts. */
 	if (ftruncate(fd, 0) == 0)
 		(void) !pwrite(fd, text, (size_t) n, 0);
-	*ret_fd = fd;
-	fd = -1;
 	return 0;
+}
+
+static int try_once(const char *path, int *ret_fd, pid_t *ret_owner)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	r = lock_file(path, fd, ret_owner);
+	if (r < 0)
+		(void) close(fd);
+	else
+		*ret_fd = fd;
+	return r;
 }
 
 int cw_lock_take(const char *path, unsigned wait_ms, int *ret_fd, pid_t *ret_owner)
