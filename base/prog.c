@@ -46,7 +46,7 @@ int cw_prog_bad_flag(const char *prog, const char *word, const struct option *lo
 	char name[64];
 	size_t n = 0;
 
-	for (; longs[n].name && n < FLAGS_MAX; n++) {
+	for (; n < FLAGS_MAX && longs[n].name; n++) {
 		names[n] = longs[n].name;
 		if (!optopt || longs[n].val != optopt)
 			continue;

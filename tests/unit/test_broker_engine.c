@@ -489,23 +489,23 @@ static int open_large(void **state)
  */
 static void thousands(void **state)
 {
-	enum { N = 11000 };
-	static int waiting[N];
+	static int waiting[11000];
+	const unsigned many = cw_test_cases(CW_ARRAY_LEN(waiting), 2200);
 	struct bx *b = *state;
 	const struct cw_dp_binding *bind;
 	unsigned applied;
 
-	for (unsigned i = 0; i < N; i++)
+	for (unsigned i = 0; i < many; i++)
 		bx_acquire_begin(b, i % 2 ? "user:a" : "user:b", i, &waiting[i]);
 	bx_settle(b);
-	for (unsigned i = 0; i < N; i++)
+	for (unsigned i = 0; i < many; i++)
 		assert_int_equal(waiting[i], 0);
-	assert_int_equal(fake_tep_count(), N);
+	assert_int_equal(fake_tep_count(), many);
 	/* The TEP has lost everything, then half of it, then nothing. */
 	fake_tep_reset();
 	bx_crash(b);
-	assert_int_equal(fake_tep_count(), N);
-	for (unsigned i = 0; i < N; i += 2) {
+	assert_int_equal(fake_tep_count(), many);
+	for (unsigned i = 0; i < many; i += 2) {
 		bind = fake_tep_get(0x0a000000 + i);
 		assert_non_null(bind);
 		fake_tep_drop(0x0a000000 + i);
@@ -513,8 +513,8 @@ static void thousands(void **state)
 	applied = fake_tep.items_applied;
 	fake_tep.page = 777;
 	bx_crash(b);
-	assert_int_equal(fake_tep_count(), N);
-	assert_int_equal(fake_tep.items_applied - applied, N / 2);
+	assert_int_equal(fake_tep_count(), many);
+	assert_int_equal(fake_tep.items_applied - applied, many / 2);
 	applied = fake_tep.items_applied;
 	bx_crash(b);
 	assert_int_equal(fake_tep.items_applied, applied);
@@ -526,7 +526,7 @@ static void thousands(void **state)
 	/* All end at once. */
 	bx_advance(b, 1001);
 	assert_int_equal(fake_tep_count(), 0);
-	assert_int_equal(bx_stats(b).expiries, N);
+	assert_int_equal(bx_stats(b).expiries, many);
 	assert_int_equal(bx_acquire(b, "user:a", 1, NULL), 0);
 }
 

@@ -352,7 +352,7 @@ static void random_walks(void **state)
 		run((unsigned) strtoul(seed, NULL, 10), n);
 		return;
 	}
-	for (unsigned i = 1; i <= 3; i++)
+	for (unsigned i = 1; i <= cw_test_cases(3, 1); i++)
 		run(i * 7919, n);
 }
 
