@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The form of a configuration file. libconfuse stops at the first mistake, takes the end of the
- *file for any number of "}", lets the last of two equal options win, skips characters it does not
- *know and reads
- * "${" past the end of its string; so every file comes through here first:
+ * file for any number of "}", lets the last of two equal options win, skips characters it does
+ * not know and reads "${" past the end of its string; so every file comes through here first:
  *
  *	file  = { item }
  *	item  = NAME "=" value | NAME [ STRING ] "{" { item } "}"
  *	value = STRING | WORD | "{" [ value { "," value } [ "," ] ] "}"
  *
- * Comments are # and // to the end of the line, and C's. Each mistake is noted with its line, and
- *the scan goes on where the next item seems to begin. What is well-formed is kept; conf.c has it
- *decoded. */
+ * Comments are # and // to the end of the line, and C's. Each mistake is noted with its line,
+ * and the scan goes on where the next item seems to begin. What is well-formed is kept; conf.c
+ * has it decoded. */
 #include "config.h"
 
 #include <errno.h>

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Places where a test makes the program fail, wait or die: `CW_FAILPOINT(GRANT_AFTER_COMMIT)`. Only
- *configure's
- * --enable-failpoints compiles them in; otherwise it is 0. The environment says
- *which one acts:
+/* Places where a test makes the program fail, wait or die: `CW_FAILPOINT(GRANT_AFTER_COMMIT)`.
+ * Only configure's --enable-failpoints compiles them in; otherwise it is 0. The environment says
+ * which one acts:
  *
  *	CW_FAILPOINT="grant.after-commit=kill"		SIGKILL at the first visit
  *	CW_FAILPOINT="end.after-remove=kill:3"		at the third

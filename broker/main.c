@@ -53,8 +53,7 @@ struct daemon {
 	int exit_code;
 };
 
-/* ---- end
- * ------------------------------------------------------------------------------------------ */
+/* ---- end ---- */
 
 static void on_io_stopped(void *arg)
 {
@@ -150,8 +149,7 @@ static void take_down(struct daemon *d)
 	d->conf = cw_config_free(d->conf);
 }
 
-/* ---- ready
- * ---------------------------------------------------------------------------------------- */
+/* ---- ready ---- */
 
 static void on_watchdog(void *arg)
 {
@@ -214,8 +212,7 @@ static void on_transition(void *arg, int what, const struct cw_lease *lease)
 	cw_tsp_access_transition(d->tsp, what, lease);
 }
 
-/* ---- signals
- * -------------------------------------------------------------------------------------- */
+/* ---- signals ---- */
 
 static void on_terminate(void *arg, int signum)
 {
@@ -290,8 +287,7 @@ static void on_dump(void *arg, int signum)
 		cw_stats_log(d->engine, d->tsp, d->store);
 }
 
-/* ---- start
- * ---------------------------------------------------------------------------------------- */
+/* ---- start ---- */
 
 static int fail(const char *what, int r, const char *why)
 {
@@ -396,8 +392,7 @@ static int run(struct daemon *d)
 	return d->exit_code;
 }
 
-/* ---- command line
- * --------------------------------------------------------------------------------- */
+/* ---- command line ---- */
 
 static void help(void)
 {

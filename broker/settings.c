@@ -17,8 +17,7 @@
 #include "broker/settings.h"
 #include "broker/settings_int.h"
 
-/* ---- what one value must be
- * ------------------------------------------------------------------------ */
+/* ---- what one value must be ---- */
 
 static bool is_word(const char *v, const char *const *words, size_t n)
 {
@@ -214,8 +213,7 @@ const struct cw_conf_schema *cw_config_schema(void)
 	return &schema;
 }
 
-/* ---- building
- * ------------------------------------------------------------------------------------- */
+/* ---- building ---- */
 
 /* base/path unless path is absolute. Given. */
 static char *path_under(const char *base, const char *path)

@@ -55,8 +55,7 @@ static void verify_titles(struct cw_conf *f, const char *kind)
 	}
 }
 
-/* ---- pools
- * ---------------------------------------------------------------------------------------- */
+/* ---- pools ---- */
 
 void cw_config_lifetimes(
 	const struct cw_conf_section *s, uint32_t *ret, uint32_t *ret_min, uint32_t *ret_max)
@@ -201,8 +200,7 @@ static void verify_pools(struct cw_conf *f)
 	(void) cw_free(all.v);
 }
 
-/* ---- the rest
- * ------------------------------------------------------------------------------------- */
+/* ---- the rest ---- */
 
 static void verify_teps(struct cw_conf *f)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The whole client as a machine: it gets a lease, keeps it, follows the broker's will, gets it back
- *after losses and gives it up at the end. No I/O and no clock: what happened and the time in,
- *actions out.
+/* The whole client as a machine: it gets a lease, keeps it, follows the broker's will, gets it
+ * back after losses and gives it up at the end. No I/O and no clock: what happened and the time
+ * in, actions out.
  *
  *	acquire --info--> hold --renew_at--> renew --info--> hold
  *	   ^                |                  |
  *	   +-- lose <-------+-- delete, 308, expiry
  *
  * The owner feeds events, then takes actions with cw_keeper_next() until there is none, carries
- *each out at once, and asks for the deadline. A result that comes within an action (a connect that
- *fails at once) may be fed from inside it. Thread: the owner's. */
+ * each out at once, and asks for the deadline. A result that comes within an action (a connect
+ * that fails at once) may be fed from inside it. Thread: the owner's. */
 #pragma once
 
 #include <stdbool.h>

@@ -25,7 +25,7 @@
 #include "client/exit.h"
 #include "client/secret.h"
 
-#define READY_FD_ENV                                                                 \
+#define READY_FD_ENV \
 	"CAUSEWAY_READY_FD" /* from the waiting process to the one in the background \
 			     */
 

@@ -42,8 +42,7 @@ struct cw_auth_exchange {
 	struct cw_sasl_out out;
 };
 
-/* ---- looking up
- * ----------------------------------------------------------------------------------- */
+/* ---- looking up ---- */
 
 static struct cw_store_reader *borrow_reader(struct cw_auth *a)
 {
@@ -89,8 +88,7 @@ static int lookup(void *arg, const char *user, struct cw_sasl_verifier *to, size
 	return n;
 }
 
-/* ---- steps
- * ---------------------------------------------------------------------------------------- */
+/* ---- steps ---- */
 
 static void run_step(struct cw_auth_exchange *x)
 {
@@ -225,8 +223,7 @@ const char *cw_auth_user(const struct cw_auth_exchange *x)
 	return x && x->sasl ? cw_sasl_server_user(x->sasl) : NULL;
 }
 
-/* ---- life
- * ----------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 int cw_auth_new(struct cw_loop *loop, struct cw_store *store, struct cw_auth **ret)
 {

@@ -23,8 +23,7 @@
 #define PARK_TRIES    3
 #define PARK_MS       500
 
-/* ---- time
- * ---------------------------------------------------------------------------------------- */
+/* ---- time ---- */
 
 int64_t cw_engine_boot_ms(const struct cw_engine *e)
 {
@@ -103,8 +102,7 @@ static int start_time(struct cw_engine *e, struct cw_store_reader *reader)
 	return 0;
 }
 
-/* ---- what the writer thread hands over
- * ------------------------------------------------------------ */
+/* ---- what the writer thread hands over ---- */
 
 static int inbox_room(struct cw_inbox *in, size_t more)
 {
@@ -193,8 +191,7 @@ static void on_health(void *arg, int result)
 	(void) pthread_mutex_unlock(&e->inbox.lock);
 }
 
-/* ---- transitions
- * ---------------------------------------------------------------------------------- */
+/* ---- transitions ---- */
 
 static const char *transition_of(struct cw_engine *e, const struct cw_outbox_entry *entry)
 {
@@ -320,8 +317,7 @@ static void on_inbox(struct cw_loop_task *task)
 		e->conf.health(e->conf.arg, health);
 }
 
-/* ---- requests
- * ------------------------------------------------------------------------------------- */
+/* ---- requests ---- */
 
 void cw_engine_resubmit(struct cw_engine *e, struct cw_engine_req *req)
 {
@@ -472,8 +468,7 @@ struct cw_engine_op *cw_engine_op_over(struct cw_loop_task *task)
 	return op;
 }
 
-/* ---- subscriptions
- * -------------------------------------------------------------------------------- */
+/* ---- subscriptions ---- */
 
 int cw_engine_subscribe(struct cw_engine *e, struct cw_engine_sub *sub, uint64_t lease)
 {
@@ -516,8 +511,7 @@ bool cw_engine_is_subscribed(const struct cw_engine *e, uint64_t lease)
 	return cw_map_get_u64(e->subs, lease) != NULL;
 }
 
-/* ---- questions
- * ------------------------------------------------------------------------------------ */
+/* ---- questions ---- */
 
 const struct cw_tep *cw_engine_tep(const struct cw_engine *e, uint64_t tep_id)
 {
@@ -581,8 +575,7 @@ void cw_engine_settled(struct cw_engine *e)
 		e->conf.ready(e->conf.arg);
 }
 
-/* ---- life
- * ----------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 static int load_pools(struct cw_engine *e, struct cw_store_reader *reader)
 {

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The lease engine: what stands between the accesses, the store and the tunnel end points
- *(DESIGN.md section 4). It knows no wire and no SQL.
+ * (DESIGN.md section 4). It knows no wire and no SQL.
  *
  *	access --request--> engine --op--> store (durable) --outbox--> engine --batch--> TEP
  *	access <--done----- engine <------ store <--confirm------------ engine <--result--
  *
- * It keeps no lease in memory: the store is the desired state, each TEP reports the actual one, and
- *after a restart or a TEP's failure the two are compared page by page. Per TEP there is one queue
- *and one batch on its way. Files: engine.c (life, requests, events), tep.c (queues, batches,
- *failures), order.c (what waits), sync.c (reconcile), sweep.c (expiry, quarantine, history),
- *pager.c (reads off the loop), steady.c (time). Thread: the loop's, all of it; what the store's
- *writer thread hands over meets the loop in one ordered inbox. */
+ * It keeps no lease in memory: the store is the desired state, each TEP reports the actual one,
+ * and after a restart or a TEP's failure the two are compared page by page. Per TEP there is one
+ * queue and one batch on its way. Files: engine.c (life, requests, events), tep.c (queues,
+ * batches, failures), order.c (what waits), sync.c (reconcile), sweep.c (expiry, quarantine,
+ * history), pager.c (reads off the loop), steady.c (time). Thread: the loop's, all of it; what
+ * the store's writer thread hands over meets the loop in one ordered inbox. */
 #pragma once
 
 #include <stdbool.h>

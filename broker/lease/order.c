@@ -13,8 +13,7 @@
 #define RETRY_FIRST_MS 50
 #define RETRY_MAX_MS   30000
 
-/* ---- retries
- * -------------------------------------------------------------------------------------- */
+/* ---- retries ---- */
 
 static void retry_arm(struct cw_engine_tep *t)
 {
@@ -110,8 +109,7 @@ bool cw_order_collect_retries(struct cw_engine_tep *t)
 	return any;
 }
 
-/* ---- renewals that wait
- * -------------------------------------------------------------------------------- */
+/* ---- renewals that wait ---- */
 
 /* A renewal waits a moment (ADR 5), and other work of its key passes it meanwhile: a newer
  * generation, or a later renewal that is urgent. */

@@ -196,8 +196,7 @@ void cw_sweep_stop(struct cw_engine *e)
 		cw_timer_stop(e->sweep_timer);
 }
 
-/* ---- heartbeat
- * ------------------------------------------------------------------------------------ */
+/* ---- heartbeat ---- */
 
 static void beat_done(struct cw_loop_task *task)
 {

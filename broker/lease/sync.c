@@ -48,8 +48,7 @@ static bool is_over(const struct cw_sync *s)
 	return s->tep->sync != s;
 }
 
-/* ---- the two streams
- * ------------------------------------------------------------------------------ */
+/* ---- the two streams ---- */
 
 static void page_read(struct cw_sync *s, unsigned i);
 
@@ -182,8 +181,7 @@ static const struct cw_dp_row *have_front(struct cw_sync *s, bool *ret_wait)
 	return s->row_pos < s->rows ? &s->row[s->row_pos] : NULL;
 }
 
-/* ---- the merge
- * ------------------------------------------------------------------------------------ */
+/* ---- the merge ---- */
 
 static struct cw_addr4 row_addr(const struct cw_dp_row *r)
 {
@@ -358,8 +356,7 @@ bool cw_sync_collect(struct cw_engine_tep *t)
 	return t->apply.n + t->remove.n > 0 && t->state != CW_TEP_DOWN;
 }
 
-/* ---- life
- * ----------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 void cw_sync_touch(struct cw_engine_tep *t, uint64_t key)
 {

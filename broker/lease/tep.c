@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* One tunnel end point: the queue of what it must do, one batch on its way at a time, and what
- *happens when it refuses, hangs or is gone.
+ * happens when it refuses, hangs or is gone.
  *
- *	UP    --a batch as a whole fails--> DOWN --back-off over--> SYNC (sync.c) --equal to the
- *store--> UP
+ *	UP --a batch as a whole fails--> DOWN --back-off over--> SYNC (sync.c) --all equal--> UP
  *
  * Order: entries of one key (address, PSID) reach the TEP in the order the store committed them,
- *for a batch holds each key once and the next batch waits for it. An item the TEP refuses alone is
- *tried again with back-off; one that is overtaken by a newer generation of its key is dropped.
- *While the TEP is down nothing is queued: grants are refused at once, ends stay in the store and
- *are found by the comparison. Thread: the loop's. */
+ * for a batch holds each key once and the next batch waits for it. An item the TEP refuses alone
+ * is tried again with back-off; one that is overtaken by a newer generation of its key is
+ * dropped. While the TEP is down nothing is queued: grants are refused at once, ends stay in the
+ * store and are found by the comparison. Thread: the loop's. */
 #include "config.h"
 
 #include <errno.h>
@@ -29,8 +28,7 @@
 #define DOWN_MAX_MS      30000
 #define CONFIRM_AGAIN_MS 200
 
-/* ---- ring
- * ----------------------------------------------------------------------------------------- */
+/* ---- ring ---- */
 
 int cw_workq_push(struct cw_workq *q, const struct cw_work *w)
 {
@@ -69,8 +67,7 @@ void cw_workq_done(struct cw_workq *q)
 	*q = (struct cw_workq){0};
 }
 
-/* ---- confirmations
- * -------------------------------------------------------------------------------- */
+/* ---- confirmations ---- */
 
 void cw_tep_confirm_again(void *engine)
 {
@@ -137,8 +134,7 @@ void cw_tep_confirm(struct cw_engine *e, const struct cw_confirm *items, size_t 
 	cw_engine_run_op(e, &c->base, confirm_done);
 }
 
-/* ---- results
- * -------------------------------------------------------------------------------------- */
+/* ---- results ---- */
 
 static bool item_ok(const struct cw_work *w, int result)
 {
@@ -277,8 +273,7 @@ static void on_results(
 	cw_tep_dispatch(t);
 }
 
-/* ---- sending
- * -------------------------------------------------------------------------------------- */
+/* ---- sending ---- */
 
 static void send_removes(struct cw_engine_tep *t)
 {
@@ -426,8 +421,7 @@ void cw_tep_dispatch(struct cw_engine_tep *t)
 	}
 }
 
-/* ---- entries
- * -------------------------------------------------------------------------------------- */
+/* ---- entries ---- */
 
 static void on_refresh_timer(void *arg)
 {
@@ -496,8 +490,7 @@ void cw_tep_submit(struct cw_engine_tep *t, const struct cw_outbox_entry *entry)
 	}
 }
 
-/* ---- down and up
- * ---------------------------------------------------------------------------------- */
+/* ---- down and up ---- */
 
 void cw_tep_down(struct cw_engine_tep *t, int why)
 {

@@ -22,7 +22,8 @@
 /* What the server keeps instead of a password. kind and text:
  *	SCRAM-SHA-256, SCRAM-SHA-1	iterations:salt$StoredKey:ServerKey, base64 (RFC 5803)
  *	DIGEST-MD5			hex H(user:realm:password) ":" realm (RFC 2831);
- *password-equivalent PLAIN is checked against the SCRAM verifiers. */
+ *					as good as the password
+ * PLAIN is checked against the SCRAM verifiers. */
 struct cw_sasl_verifier {
 	char kind[CW_SASL_KIND_MAX];
 	char text[CW_SASL_VERIFIER_MAX];

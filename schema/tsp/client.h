@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The client half of one TSP session (RFC 5572 4.4, DSTM profile 2 to 4): VERSION, choice of a
- *mechanism, SASL, requests and their answers, deletes the broker pushes. A machine without I/O and
- *without a clock: octets and the time in; octets and events out. causeway asks brokers with it,
- *causeway-gatewayd too, and the `tsp` plugin tunnel end points (where the broker is the client).
- *TCP, TLS, Unix sockets, or UDP.
+ * mechanism, SASL, requests and their answers, deletes the broker pushes. A machine without I/O
+ * and without a clock: octets and the time in; octets and events out. causeway asks brokers with
+ * it, causeway-gatewayd too, and the `tsp` plugin tunnel end points (where the broker is the
+ * client). TCP, TLS, Unix sockets, or UDP.
  *
  *	VERSION --CAPABILITY--> SASL --200--> READY --> CLOSED (from anywhere)
  *
- * One session speaks one version to one peer. What follows from its end (another version after 302,
- *another broker after 1xxx, trying again after 521 and 530) is the owner's decision; the helpers at
- *the end serve it.
+ * One session speaks one version to one peer. What follows from its end (another version after
+ * 302, another broker after 1xxx, trying again after 521 and 530) is the owner's decision; the
+ * helpers at the end serve it.
  *
  * Callbacks run inside the call that caused them. They may send requests; they must not free the
- *session. Thread: the owner's; sessions with passwords all in one thread (schema/sasl/client.h). */
+ * session. Thread: the owner's; sessions with passwords all in one thread
+ * (schema/sasl/client.h). */
 #pragma once
 
 #include <stdbool.h>

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The server half of one TSP session: VERSION, SASL, requests, offers, pushed deletes; on TCP (or
- *TLS, or a Unix socket) and on UDP. A machine without I/O and without a clock: octets, results and
- *the time in; octets to send, SASL work and requests out. causewayd serves nodes with it,
- *causeway-tepd its brokers.
+/* The server half of one TSP session: VERSION, SASL, requests, offers, pushed deletes; on TCP
+ * (or TLS, or a Unix socket) and on UDP. A machine without I/O and without a clock: octets,
+ * results and the time in; octets to send, SASL work and requests out. causewayd serves nodes
+ * with it, causeway-tepd its brokers.
  *
- *	HELLO --VERSION--> AUTH --AUTHENTICATE--> SASL --200--> COMMAND --create--> OFFER
- *--accept--> ESTAB (1.x and renewals: COMMAND --create--> ESTAB at once)
+ *	HELLO --VERSION--> AUTH --AUTHENTICATE--> SASL --200--> COMMAND
+ *	COMMAND --create--> OFFER --accept--> ESTAB
+ *	COMMAND --create--> ESTAB at once in 1.x, and for renewals
  *
  * Requests are handed over one at a time and answered in their order; what a client sends ahead
- *waits here, and the owner stops reading while cw_tsp_server_wants_input() is false.
+ * waits here, and the owner stops reading while cw_tsp_server_wants_input() is false.
  *
  * Callbacks run inside the call that caused them. They may call cw_tsp_server_sasl_result() and
  * cw_tsp_server_reply() at once; they must not call any other function of the session, nor free it.

@@ -4,9 +4,9 @@
  *	bench_store [-d FOLDER] [-n LEASES] [-s SECONDS] [-r ROW]
  *
  * FOLDER (default $TMPDIR or /tmp) gets a database and is cleaned; -r runs only rows that begin
- *with ROW. A lease is a row of lease, history and outbox, durable before it is counted. "+1 ms"
- *adds a millisecond to every flush, as a disk without a write cache. NORMAL is there for comparison
- *only: it loses acknowledged leases in a power cut. */
+ * with ROW. A lease is a row of lease, history and outbox, durable before it is counted. "+1 ms"
+ * adds a millisecond to every flush, as a disk without a write cache. NORMAL is there for
+ * comparison only: it loses acknowledged leases in a power cut. */
 #include "config.h"
 
 #include <errno.h>

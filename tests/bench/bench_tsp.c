@@ -70,8 +70,7 @@ static uint64_t now_us(void)
 	return (uint64_t) t.tv_sec * 1000000 + (uint64_t) t.tv_nsec / 1000;
 }
 
-/* ---- latencies
- * ------------------------------------------------------------------------------------ */
+/* ---- latencies ---- */
 
 static struct {
 	uint32_t in_10us[HIST];
@@ -98,8 +97,7 @@ static double hist_ms(double part)
 	return HIST / 100.0;
 }
 
-/* ---- the broker
- * ----------------------------------------------------------------------------------- */
+/* ---- the broker ---- */
 
 static void pin(int cpu)
 {
@@ -241,8 +239,7 @@ static double broker_rss_mib(const char *what)
 	return kib / 1024;
 }
 
-/* ---- clients
- * -------------------------------------------------------------------------------------- */
+/* ---- clients ---- */
 
 enum step { FREE, CONNECTING, HELLO, AUTH, OFFER, RENEW, KEPT };
 
@@ -474,8 +471,7 @@ static void close_all(void)
 			conn_close(&conns[i]);
 }
 
-/* ---- rows
- * ----------------------------------------------------------------------------------------- */
+/* ---- rows ---- */
 
 static bool wanted(const char *row)
 {

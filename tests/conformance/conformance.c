@@ -3,9 +3,9 @@
  *
  *	conformance DIRECTORY PLUGIN TEP6 TEP4 COUNT [KEY=VALUE]...
  *
- * COUNT: size of the large batches (a plugin that starts a program for each wants it small). Prints
- *"ok NAME" or "not ok NAME" for each case and "end" at last; exit status 1 if one failed. A plugin
- *with an option max_bindings is also opened with max_bindings=4. */
+ * COUNT: size of the large batches (a plugin that starts a program for each wants it small).
+ * Prints "ok NAME" or "not ok NAME" for each case and "end" at last; exit status 1 if one
+ * failed. A plugin with an option max_bindings is also opened with max_bindings=4. */
 #include "config.h"
 
 #include <errno.h>

@@ -71,8 +71,7 @@ static int64_t now_ms(void)
 	return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* ---- workers
- * ------------------------------------------------------------------------------------- */
+/* ---- workers ---- */
 
 /* One request and its answer. false: the connection is gone (and the identity's belief says so). */
 static bool worker_op(struct worker *w, struct hand *c, struct identity *id)
@@ -183,8 +182,7 @@ static void gate_set(bool run)
 	pthread_mutex_unlock(&gate);
 }
 
-/* ---- the broker
- * ---------------------------------------------------------------------------------- */
+/* ---- the broker ---- */
 
 static void write_config(void)
 {
@@ -272,8 +270,7 @@ static void broker_kill(int signum, int expect_exit)
 		hand_die("the broker did not end cleanly: status %d", status);
 }
 
-/* ---- the check
- * ----------------------------------------------------------------------------------- */
+/* ---- the check ---- */
 
 static int compare_u32(const void *a, const void *b)
 {

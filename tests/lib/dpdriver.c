@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Drives one data plane plugin through the host, for shell tests: commands on stdin, one a line;
- *answers on stdout, data lines first, then "= RESULT". Usage: dpdriver DIRECTORY PLUGIN TEP6 [TEP4]
- *[KEY=VALUE]...
+ * answers on stdout, data lines first, then "= RESULT".
  *
- *	apply IPV4 A/K/PSID IPV6 LEASE GENERATION LIFETIME_MS|never [MTU]	"= 0 CODE"
- *	many COUNT FIRST_IPV4 GENERATION			applies COUNT whole addresses; "= 0
- *MICROSECONDS" remove IPV4 A/K/PSID GENERATION				"= 0 CODE up_packets
- *down_packets drops" list							rows; "= 0 COUNT"
+ * Usage: dpdriver DIRECTORY PLUGIN TEP6 [TEP4] [KEY=VALUE]...
+ *
+ *	apply IPV4 A/K/PSID IPV6 LEASE GENERATION LIFETIME_MS|never [MTU]
+ *		"= 0 CODE"
+ *	many COUNT FIRST_IPV4 GENERATION
+ *		applies COUNT whole addresses; "= 0 MICROSECONDS"
+ *	remove IPV4 A/K/PSID GENERATION
+ *		"= 0 CODE up_packets down_packets drops"
+ *	list
+ *		rows; "= 0 COUNT"
  *	stats, probe, flush, faults, quit
- *	send COMMAND						starts a command without waiting ("=
- *sent"); its answer comes when it comes
+ *	send COMMAND
+ *		starts a command without waiting ("= sent"); its answer comes when it comes
  */
 #include "config.h"
 

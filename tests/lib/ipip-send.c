@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sends hand-made IPv4-in-IPv6 packets (RFC 2473, next header 4), as a cheat or a client whose
- *lease ended would:
+ * lease ended would:
  *
  *	ipip-send TEP6 SOURCE4 DESTINATION4 COUNT [SOURCE6]
  *

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Prints every IPv4 packet that arrives at this network namespace, one line each, for tests to
- *grep:
+ * grep:
  *
  *	198.51.100.10 > 203.0.113.80 proto 17 len 128 ttl 63 tos 0 id 7 frag 0 udp 5 > 9 sum ok
- *	203.0.113.1 > 198.51.100.10 proto 1 len 56 ... icmp 3/4 mtu 1460 quote 198.51.100.10 >
- *203.0.113.80
+ *	203.0.113.1 > 198.51.100.10 proto 1 len 56 ... icmp 3/4 mtu 1460
+ *		quote 198.51.100.10 > 203.0.113.80 (on the same line)
  *
  * "sum": of the transport; "unfinished" if the kernel says that hardware would have to do it.
- *Prints "ready" first. With a device name as argument, that device only. */
+ * Prints "ready" first. With a device name as argument, that device only. */
 #include "config.h"
 
 #include <linux/if_ether.h>

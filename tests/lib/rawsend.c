@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Sends one crafted IPv4 packet, plain or inside a tunnel, for tests. Arguments are KEY=VALUE:
  *
- *	to6=TEP from6=ADDR	in a tunnel packet (without: a plain IPv4 packet by the routing
- *table) ext=encap|unknown	a destination option in front (RFC 2473 4.1.1; an unknown one to
- *skip) class=N			outer traffic class
- *	partial=DEV/MAC		through a packet socket, checksum left unfinished as a local sender
- *with offloads does src= dst= ttl= tos= id= df=1 mf=1 frag=OCTETS len=PAYLOAD proto=udp|tcp|icmp|N
- *sport= dport=	type= code= ident= for ICMP quote=SRC,DST,SPORT,DPORT		an ICMP error quotes
- *such a UDP packet quoteid=SRC,DST,IDENT			... such an echo request
+ *	to6=TEP from6=ADDR	in a tunnel packet (without: plain IPv4, by the routing table)
+ *	ext=encap|unknown	a destination option in front (RFC 2473 4.1.1; one to skip)
+ *	class=N			outer traffic class
+ *	partial=DEV/MAC		through a packet socket, checksum left unfinished as a local
+ *				sender with offloads does
+ *	src= dst= ttl= tos= id= df=1 mf=1 frag=OCTETS len=PAYLOAD proto=udp|tcp|icmp|N
+ *	sport= dport=		of UDP and TCP
+ *	type= code= ident=	of ICMP
+ *	quote=SRC,DST,SPORT,DPORT	an ICMP error quotes such a UDP packet
+ *	quoteid=SRC,DST,IDENT	... such an echo request
  *	break=version|ihl|long|short|sum	one malformed header
  *	icmp6=TYPE/CODE mtu=N about6=ADDR	instead: an ICMPv6 error to to6 about a tunnel
- *packet from it to about6 count=N */
+ *				packet from it to about6
+ *	count=N */
 #include "config.h"
 
 #include <arpa/inet.h>

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Loaded before the C library (LD_PRELOAD) into an unchanged broker: a disk that fails, and clocks
- *that jump.
+/* Loaded before the C library (LD_PRELOAD) into an unchanged broker: a disk that fails, and
+ * clocks that jump.
  *
  *	CW_SHIM_DIR=FOLDER	files below it count, except *-shm, which holds nothing that must
- *last CW_SHIM_FAIL=K:ERRNO	the K-th write, fsync, fdatasync or ftruncate on them fails, once;
- *	CW_SHIM_FAIL=K:ERRNO:ever	it and all later ones. ERRNO: EIO, ENOSPC, EDQUOT. ENOSPC
- *and
- *EDQUOT "ever" fail writes only: a full disk can still be synced. CW_SHIM_NOTE=FILE	gets a line
- *for the first call that failed, "KIND PATH"
+ *				last
+ *	CW_SHIM_FAIL=K:ERRNO	the K-th write, fsync, fdatasync or ftruncate on them fails, once;
+ *	CW_SHIM_FAIL=K:ERRNO:ever	it and all later ones. ERRNO: EIO, ENOSPC, EDQUOT; the last
+ *				two with "ever" fail writes only: a full disk can still be synced
+ *	CW_SHIM_NOTE=FILE	gets a line for the first call that failed, "KIND PATH"
  *	CW_SHIM_CLOCK=FILE	"WALL BOOT": seconds added to CLOCK_REALTIME and CLOCK_BOOTTIME;
- *read at each call CW_SHIM_BOOT_ID=FILE	is read instead of the kernel's boot id
+ *				read at each call
+ *	CW_SHIM_BOOT_ID=FILE	is read instead of the kernel's boot id
  *
  * Thread: any. */
 #define _GNU_SOURCE

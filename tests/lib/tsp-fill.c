@@ -3,7 +3,7 @@
  *
  *	tsp-fill PORT until-refused	"granted IP6 IP4" a line, until a request is refused:
  *"refused CODE text" tsp-fill PORT grant N [FROM]	N leases tsp-fill PORT verify FILE
- *every "granted" line of FILE is still true; exit 1 if not
+ * every "granted" line of FILE is still true; exit 1 if not
  *	tsp-fill PORT told		the broker's answer to the first one's info, in one line */
 #include "config.h"
 

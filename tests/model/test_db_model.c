@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The store against a model of it: an array of places and a few loops that say, as simply as can
- *be, what each operation must answer and what every row must look like after it. Random operations
- *of a few principals and hosts on two small pools, with clock steps, changes of exclusions and
- *reservations, refusals and late answers of the TEP, and crashes: a clean end, a kill, or a power
- *cut that leaves of each file what was synced. After every step all rows, all answers and all
- *outbox entries are compared.
+ * be, what each operation must answer and what every row must look like after it. Random
+ * operations of a few principals and hosts on two small pools, with clock steps, changes of
+ * exclusions and reservations, refusals and late answers of the TEP, and crashes: a clean end, a
+ * kill, or a power cut that leaves of each file what was synced. After every step all rows, all
+ * answers and all outbox entries are compared.
  *
  *	CW_MODEL_SEED=n   only this seed       CW_MODEL_ROUNDS=n   so many seeds (default 12) */
 #include "config.h"

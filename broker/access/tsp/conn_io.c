@@ -43,8 +43,7 @@ static int64_t now_ms(const struct conn *c)
 	return cw_tsp_access_now_ms(c->io->access);
 }
 
-/* ---- end
- * ------------------------------------------------------------------------------------------ */
+/* ---- end ---- */
 
 static void on_handle_closed(uv_handle_t *h)
 {
@@ -74,8 +73,7 @@ static void conn_destroy(struct conn *c)
 	uv_close((uv_handle_t *) &c->timer, on_handle_closed);
 }
 
-/* ---- time and reading
- * ----------------------------------------------------------------------------- */
+/* ---- time and reading ---- */
 
 static void on_timer(uv_timer_t *t);
 static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf);
@@ -137,8 +135,7 @@ static void on_timer(uv_timer_t *t)
 	conn_look(c);
 }
 
-/* ---- writing
- * -------------------------------------------------------------------------------------- */
+/* ---- writing ---- */
 
 static void on_written(uv_write_t *req, int status)
 {
@@ -217,8 +214,7 @@ static void conn_send(void *io, const void *p, size_t n)
 		tls_flush(c);
 }
 
-/* ---- closing in peace
- * ----------------------------------------------------------------------------- */
+/* ---- closing in peace ---- */
 
 static void on_shutdown(uv_shutdown_t *req, int status)
 {
@@ -264,8 +260,7 @@ static void conn_changed(void *io)
 static const struct cw_tsp_session_ops session_ops = {
 	.send = conn_send, .close = conn_close, .changed = conn_changed};
 
-/* ---- reading
- * -------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 static void on_alloc(uv_handle_t *h, size_t suggested, uv_buf_t *buf)
 {
@@ -352,8 +347,7 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 	conn_look(c);
 }
 
-/* ---- beginning
- * ------------------------------------------------------------------------------------ */
+/* ---- beginning ---- */
 
 /* Takes the waiting one and closes it: no memory, or its source has too many. */
 static void refuse(struct conn *c, bool say)

@@ -57,8 +57,7 @@ static int tls_new(const struct cw_config *conf, char *why, size_t why_n, struct
 	return 0;
 }
 
-/* ---- listeners
- * ------------------------------------------------------------------------------------ */
+/* ---- listeners ---- */
 
 static void on_connection(uv_stream_t *stream, int status)
 {
@@ -227,8 +226,7 @@ static int open_all(struct cw_tsp_io *io, const struct cw_config *conf, char *wh
 	return r;
 }
 
-/* ---- all of it
- * ------------------------------------------------------------------------------------ */
+/* ---- all of it ---- */
 
 static void set_cap(struct cw_tsp_io *io, const struct cw_config *conf)
 {

@@ -42,8 +42,7 @@ static int64_t now_ms(const struct cw_tsp_udp_socket *u)
 	return cw_tsp_access_now_ms(u->io->access);
 }
 
-/* ---- sending
- * -------------------------------------------------------------------------------------- */
+/* ---- sending ---- */
 
 static void udp_send(void *arg, const struct cw_tsp_udp_peer *peer, const void *p, size_t n)
 {
@@ -98,8 +97,7 @@ static void udp_send(void *arg, const struct cw_tsp_udp_peer *peer, const void *
 	(void) sendmsg(u->fd, &m, MSG_DONTWAIT); /* lost like any datagram: the client asks again */
 }
 
-/* ---- sessions
- * ------------------------------------------------------------------------------------- */
+/* ---- sessions ---- */
 
 static void on_session_timer_closed(uv_handle_t *h)
 {
@@ -249,8 +247,7 @@ static void udp_close(void *arg, struct cw_tsp_udp_peer *peer, void *session)
 static const struct cw_tsp_udp_ops udp_ops = {
 	.open = udp_open, .deliver = udp_deliver, .close = udp_close, .send = udp_send};
 
-/* ---- receiving
- * ------------------------------------------------------------------------------------ */
+/* ---- receiving ---- */
 
 static void local_of(struct msghdr *m, struct key *k)
 {
@@ -368,8 +365,7 @@ static void socket_look(struct cw_tsp_udp_socket *u)
 		&u->timer, on_socket_timer, at_ms > now ? (uint64_t) (at_ms - now) : 0, 0);
 }
 
-/* ---- life
- * ----------------------------------------------------------------------------------------- */
+/* ---- life ---- */
 
 static int socket_open(struct cw_tsp_udp_socket *u, const struct sockaddr *sa, int only6)
 {

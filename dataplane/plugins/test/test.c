@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* test: keeps bindings like null and misbehaves on demand, so that hosts can be tested (guide:
- *reliability R10). Never installed. Options: mode	ok, fail, fail-every=N, transient, hang,
- *lie-count, lie-token, double, late, lie-list, lie-cursor, crash, abort ops	operations that
- *misbehave: "apply,remove" by default; "all"; any of apply remove list stats probe flush delay_ms
- *answers that long after the call, from a timer thread	yes: answers come from another thread
+ * reliability R10). Never installed. Options:
+ *
+ *	mode		ok, fail, fail-every=N, transient, hang, lie-count, lie-token, double,
+ *			late, lie-list, lie-cursor, crash, abort
+ *	ops		operations that misbehave: "apply,remove" by default; "all"; any of apply
+ *			remove list stats probe flush
+ *	delay_ms	answers that long after the call, from a timer thread
+ *	thread		yes: answers come from another thread
+ *
  * Thread: the host's, except the answers with thread=yes. */
 #include <errno.h>
 #include <pthread.h>

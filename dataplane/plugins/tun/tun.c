@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* tun: a tunnel end point in user space, for any kernel with TUN and raw sockets. The kernel routes
- *IPv4 between the TUN device and the rest of the host, so TTL, time exceeded and the routing table
- *are its own; this plugin judges and wraps.
+/* tun: a tunnel end point in user space, for any kernel with TUN and raw sockets. The kernel
+ * routes IPv4 between the TUN device and the rest of the host, so TTL, time exceeded and the
+ * routing table are its own; this plugin judges and wraps.
  *
- *	client == IPv6 network ==> raw socket -> up.c: judge, unwrap -> TUN -> kernel -> IPv4
- *network client <== IPv6 network == raw socket <- down.c: judge, wrap <- TUN <- kernel <- IPv4
- *network
+ *	client ==IPv6==> raw socket -> up.c: judge, unwrap -> TUN -> kernel -> IPv4 network
+ *	client <==IPv6== raw socket <- down.c: judge, wrap <- TUN <- kernel <- IPv4 network
  *
  * Reading order: schema/ipip (octets), decide.c (whose packet is it), up.c, down.c (the two
- *threads), this file (the plugin's operations, in the host's thread). The device lives as long as
- *the instance: when its host ends, the tunnel ends. */
+ * threads), this file (the plugin's operations, in the host's thread). The device lives as long
+ * as the instance: when its host ends, the tunnel ends. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
