@@ -279,10 +279,7 @@ static char *join(const struct cw_conf_section *s, const char *name, char sep, b
 		room += strlen(cw_conf_list_get(s, name, i)) + 1;
 	text = p = cw_zalloc(room, 1);
 	for (unsigned i = 0; text && i < n; i++) {
-		const char *v = cw_conf_list_get(s, name, i);
-
-		memcpy(p, v, strlen(v));
-		p += strlen(v);
+		p = stpcpy(p, cw_conf_list_get(s, name, i));
 		if (i + 1 < n || sep_last)
 			*p++ = sep;
 	}

@@ -71,13 +71,14 @@ END
 # broker_start [COMMAND-PREFIX]...: starts causewayd (behind "ip netns exec NAME", say) and waits until it is ready; sets
 # broker_pid.
 broker_start() {
-	cw_before=$(grep -c event=ready "$broker_log" 2>/dev/null || :)
+	: >>"$broker_log" # or a busy machine looks for the line before there is a file, and takes nothing for a change
+	cw_before=$(grep -c event=ready "$broker_log" || :)
 	# exec: the process id is the broker's own, not that of a shell or of ip.
 	(exec "$@" "$causewayd" --config "$work/causewayd.conf" --foreground) >>"$broker_log" 2>&1 &
 	broker_pid=$!
 	cw_started "$broker_pid"
 	cw_tries=200
-	while [ "$(grep -c event=ready "$broker_log" 2>/dev/null || :)" = "${cw_before:-0}" ]; do
+	while [ "$(grep -c event=ready "$broker_log" || :)" = "$cw_before" ]; do
 		cw_tries=$((cw_tries - 1))
 		if [ "$cw_tries" = 0 ] || ! kill -0 "$broker_pid" 2>/dev/null; then
 			echo "causewayd did not get ready:" >&2

@@ -230,7 +230,8 @@ static int open_all(struct cw_tsp_io *io, const struct cw_config *conf, char *wh
 
 static void set_cap(struct cw_tsp_io *io, const struct cw_config *conf)
 {
-	size_t files = io->nofile > 2 * FILES_KEPT ? io->nofile - FILES_KEPT : io->nofile / 2;
+	size_t files =
+		io->nofile > (size_t) 2 * FILES_KEPT ? io->nofile - FILES_KEPT : io->nofile / 2;
 
 	io->cap = conf->limits.connections < files ? conf->limits.connections : files;
 	if (io->cap < conf->limits.connections)
