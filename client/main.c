@@ -25,9 +25,7 @@
 #include "client/exit.h"
 #include "client/secret.h"
 
-#define READY_FD_ENV \
-	"CAUSEWAY_READY_FD" /* from the waiting process to the one in the background \
-			     */
+#define READY_FD_ENV "CAUSEWAY_READY_FD" /* from the waiting process to the one in the background */
 
 enum { OPTIONS_MAX = 256, ASK_TIMEOUT_S = 90, STATUS_TIMEOUT_S = 5, OPTION_BASE = 1000 };
 

@@ -194,7 +194,6 @@ static struct cw_lease new_tenure(
 		.lifetime_s = life,
 	};
 
-	b->seq_dirty = true;
 	memcpy(l.principal, ask->a->principal, sizeof l.principal);
 	return l;
 }

@@ -57,9 +57,6 @@ static int write_copy(sqlite3 *from, const char *path)
 	/* One file only: a WAL beside it would have to be kept with it. */
 	if (rc == SQLITE_OK)
 		rc = first_text_is(db, "PRAGMA journal_mode=DELETE", "delete");
-	/* No broker uses the copy. */
-	if (rc == SQLITE_OK)
-		rc = sqlite3_exec(db, "UPDATE broker_state SET in_use = 0", NULL, NULL, NULL);
 	if (rc == SQLITE_OK)
 		rc = first_text_is(db, "PRAGMA integrity_check(1)", "ok");
 	r = cw_sq_result(db, rc, &errors);

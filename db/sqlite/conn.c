@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -415,12 +416,15 @@ static struct cw_backend *backend_close(struct cw_backend *b, bool clean)
 		(void) sqlite3_finalize(b->st[i]);
 	/* Who copies the one file after a clean end has everything, whatever readers are still
 	 * open. A failure leaves it in the WAL, where the next start finds it. */
-	if (b->db && clean)
-		(void) cw_sq_mark(b->db, false);
+	if (b->db && clean && !b->memory &&
+		sqlite3_wal_checkpoint_v2(b->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
+			SQLITE_OK)
+		cw_sq_seen_end(b);
 	/* After an I/O error nothing more is written; the WAL is read again at the next start. */
 	if (b->db && !clean)
 		(void) sqlite3_db_config(b->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *) NULL);
 	(void) sqlite3_close(b->db);
+	cw_closep(&b->seen_fd);
 	cw_closep(&b->lock_fd);
 	cw_free(b->path);
 	return cw_free(b);
@@ -457,11 +461,31 @@ static int check_tables(struct cw_backend *b, char *why, size_t why_n)
 	return 0;
 }
 
+/* Before anything is written: what is missing may still be put back. */
+static int check_whole(struct cw_backend *b, char *why, size_t why_n)
+{
+	char commits[24];
+	uint64_t missing;
+
+	if (b->memory ||
+		query_text(b->db, "SELECT commits FROM broker_state", commits, sizeof commits) !=
+			SQLITE_OK ||
+		!cw_sq_seen_more(b, strtoull(commits, NULL, 10), &missing))
+		return 0; /* a file of another kind is refused by who looks for that */
+	(void) snprintf(why, why_n,
+		"%s: the last %" PRIu64
+		" commits before the crash are missing: put its -wal file back, "
+		"or remove %s.seq to go on without them",
+		b->path, missing, b->path);
+	atomic_fetch_add(&b->errors->corrupt, 1);
+	return CW_E_STORE_CORRUPT;
+}
+
 static int open_file(
 	struct cw_backend *b, const struct cw_store_config *conf, char *why, size_t why_n)
 {
 	int rc, r;
-	int64_t seq = 0, damaged = 0;
+	int64_t seq = 0, commits = 0, damaged = 0;
 
 	rc = cw_sq_connect(b->path, b->memory, false, &b->db);
 	if (rc != SQLITE_OK) {
@@ -475,7 +499,9 @@ static int open_file(
 	rc = set_pragmas(b, conf->cache_kib ? conf->cache_kib : 16384, why, why_n);
 	if (rc != SQLITE_OK)
 		return cw_sq_result(b->db, rc, b->errors);
-	r = migrate(b, why, why_n);
+	r = check_whole(b, why, why_n);
+	if (r == 0)
+		r = migrate(b, why, why_n);
 	if (r < 0)
 		return r;
 	r = check_tables(b, why, why_n);
@@ -489,6 +515,8 @@ static int open_file(
 	(void) sqlite3_wal_hook(b->db, on_commit, b);
 	r = cw_sq_number(b, CW_SQ_SEQ_GET, 0, &seq);
 	if (r == 0)
+		r = cw_sq_number(b, CW_SQ_COMMITS_GET, 0, &commits);
+	if (r == 0)
 		r = cw_sq_number(b, CW_SQ_DAMAGED_COUNT, 0, &damaged);
 	if (r == 0)
 		r = cw_sq_cache_need(b);
@@ -496,17 +524,11 @@ static int open_file(
 		say(why, why_n, b->path, cw_strerror(r));
 		return r;
 	}
-	if (!b->memory)
-		rc = cw_sq_mark(b->db, true);
-	/* On a full disk leases are still told; then only a WAL that is taken away goes unnoticed.
-	 */
-	r = cw_sq_result(b->db, rc, b->errors);
-	if (r < 0 && r != CW_E_STORE_FULL && r != CW_E_BUSY) {
-		say(why, why_n, b->path, cw_strerror(r));
-		return r;
-	}
 	b->seq = (uint64_t) seq;
+	b->commits = (uint64_t) commits;
 	b->errors->damaged = (uint64_t) damaged;
+	if (!b->memory)
+		cw_sq_seen_begin(b);
 	return 0;
 }
 
@@ -520,7 +542,7 @@ static int backend_open(const struct cw_store_config *conf, struct cw_db_errors 
 
 	if (!b)
 		return -ENOMEM;
-	b->lock_fd = -1;
+	b->lock_fd = b->seen_fd = -1;
 	b->checkpoint_at = CW_SQ_CHECKPOINT_AT;
 	b->errors = errors;
 	b->memory = strcmp(conf->path, ":memory:") == 0;
@@ -532,14 +554,6 @@ static int backend_open(const struct cw_store_config *conf, struct cw_db_errors 
 		r = claim_file(b, why, why_n);
 		if (r < 0)
 			return r;
-		if (cw_sq_wal_lost(b->path)) {
-			(void) snprintf(why, why_n,
-				"%s: its WAL is missing, and with it leases that were answered: put %s-wal back or restore a backup; "
-				"if nothing is lost (another program closed it) make an empty file of that name",
-				b->path, b->path);
-			atomic_fetch_add(&b->errors->corrupt, 1);
-			return CW_E_STORE_CORRUPT;
-		}
 	}
 	r = open_file(b, conf, why, why_n);
 	if (r < 0)
@@ -568,11 +582,14 @@ static int backend_begin(struct cw_backend *b)
 static int backend_commit(struct cw_backend *b, bool *ret_wrote)
 {
 	int r = cw_sq_cache_flush(b);
+	bool wrote;
 
 	if (r < 0)
 		return r;
-	if (b->seq_dirty) {
+	wrote = sqlite3_total_changes64(b->db) != b->changes;
+	if (wrote) {
 		cw_sq_int(b->st[CW_SQ_SEQ_SET], 1, (int64_t) b->seq);
+		cw_sq_int(b->st[CW_SQ_SEQ_SET], 2, (int64_t) ++b->commits);
 		r = cw_sq_run(b, CW_SQ_SEQ_SET);
 		if (r < 0)
 			return r;
@@ -580,8 +597,9 @@ static int backend_commit(struct cw_backend *b, bool *ret_wrote)
 	r = cw_sq_run(b, CW_SQ_COMMIT);
 	if (r < 0)
 		return r;
-	b->seq_dirty = false;
-	*ret_wrote = sqlite3_total_changes64(b->db) != b->changes;
+	if (wrote)
+		cw_sq_seen(b);
+	*ret_wrote = wrote;
 	return 0;
 }
 
@@ -593,7 +611,6 @@ static void backend_rollback(struct cw_backend *b)
 	if (!sqlite3_get_autocommit(b->db))
 		(void) exec_sql(b->db, "ROLLBACK");
 	cw_sq_cache_drop(b);
-	b->seq_dirty = false; /* or the lookups that a full disk still serves would have to write */
 	b->fault = 0;
 	b->surprise = false;
 }

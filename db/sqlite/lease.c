@@ -152,7 +152,6 @@ static int end_row(
 	l->reason = reason;
 	l->generation = ++b->seq;
 	l->confirmed = false;
-	b->seq_dirty = true;
 	cw_sq_int(st, 1, l->addr.v);
 	cw_sq_int(st, 2, l->ports.psid);
 	cw_sq_int(st, 3, reason);

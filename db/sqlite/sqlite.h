@@ -5,7 +5,7 @@
  * reader_open reads (path, memory), which never changes.
  *
  * Files: conn.c open, pragmas, migrations, results; cache.c the cache and never-used slots;
- * salvage.c damaged leases; wal.c a lost WAL;
+ * salvage.c damaged leases; seen.c what was lost;
  * acquire.c, lease.c the life of leases; pool.c, user.c configuration; read.c readers; backup.c;
  * check.c. */
 #pragma once
@@ -84,13 +84,14 @@ struct cw_backend {
 	struct cw_db_errors *errors;
 	/* The first failure of the database within the running operation: the front rolls back. */
 	int fault;
-	bool surprise;      /* it was a constraint */
-	int64_t changes;    /* of the connection when the transaction began */
-	int wal_frames;     /* after the last commit */
-	uint64_t full_seen; /* errors->full at the last checkpoint */
-	int checkpoint_at;  /* pages of WAL */
-	uint64_t seq;
-	bool seq_dirty;
+	bool surprise;             /* it was a constraint */
+	int64_t changes;           /* of the connection when the transaction began */
+	int wal_frames;            /* after the last commit */
+	uint64_t full_seen;        /* errors->full at the last checkpoint */
+	int checkpoint_at;         /* pages of WAL */
+	uint64_t seq;              /* last id or generation given out */
+	uint64_t commits;          /* that wrote, in this database's life */
+	int seen_fd;               /* PATH.seq, or -1 */
 	struct cw_sq_cache *cache; /* NULL: to be rebuilt */
 	sqlite3_stmt *st[CW_SQ_COUNT_OF];
 };
@@ -203,13 +204,13 @@ bool cw_sq_text_ok(const char *s, size_t n);
  * on lease in use. SQLite's result; unless it is SQLITE_OK nothing was changed. */
 int cw_sq_salvage(sqlite3 *db);
 
-/* ---- wal.c ---- */
+/* ---- seen.c ---- */
 
-/* Is this the file of a broker that did not end cleanly, and its WAL is gone? */
-bool cw_sq_wal_lost(const char *path);
-/* Says in the file itself whether a broker uses it; all of the WAL is in the file then, unless a
- * reader holds it back. SQLite's result. */
-int cw_sq_mark(sqlite3 *db, bool in_use);
+/* Does a crash's PATH.seq know of more commits? And of how many. */
+bool cw_sq_seen_more(const struct cw_backend *b, uint64_t commits, uint64_t *ret_missing);
+void cw_sq_seen_begin(struct cw_backend *b);
+void cw_sq_seen(struct cw_backend *b);     /* b->commits is on disk */
+void cw_sq_seen_end(struct cw_backend *b); /* cleanly, with all in the database file */
 
 /* ---- read.c, backup.c, check.c ---- */
 
