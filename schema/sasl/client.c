@@ -7,8 +7,11 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sasl/sasl.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -48,6 +51,24 @@ int cw_mech_of(struct cw_slice name)
 		if (strlen(mech_names[i]) == name.n &&
 			strncasecmp(mech_names[i], name.p, name.n) == 0)
 			return i;
+	return -1;
+}
+
+/* Cyrus looks its own host's name up in the DNS for every new client, unless the name has a dot:
+ * with a name server that does not answer, 10 s and more of the caller's thread. No mechanism used
+ * here sends the name. So Cyrus, and whoever else asks in this process, gets one with a dot; the
+ * program's own symbol comes before the C library's. */
+__attribute__((visibility("default"))) int gethostname(char *name, size_t n)
+{
+	struct utsname self;
+	int k;
+
+	if (uname(&self) < 0)
+		return -1;
+	k = snprintf(name, n, "%s%s", self.nodename, strchr(self.nodename, '.') ? "" : ".");
+	if (k >= 0 && (size_t) k < n)
+		return 0;
+	errno = ENAMETOOLONG;
 	return -1;
 }
 
