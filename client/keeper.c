@@ -201,15 +201,16 @@ static void request(struct cw_keeper *k, enum cw_tsp_action action, struct cw_ad
 	k->asked_named = ipv4.v != 0;
 }
 
-static void acquire(struct cw_keeper *k)
+static void acquire(struct cw_keeper *k, struct cw_now now)
 {
+	k->asked_at = now.boot_ms;
 	request(k, CW_TSP_CREATE, k->has_lease ? k->lease.tsp.ipv4 : k->hint);
 }
 
 static void ask_or_wait(struct cw_keeper *k, struct cw_now now)
 {
 	if (now.boot_ms >= k->wait_until)
-		acquire(k);
+		acquire(k, now);
 }
 
 void cw_keeper_ready(struct cw_keeper *k, struct cw_now now)
@@ -222,7 +223,7 @@ void cw_keeper_ready(struct cw_keeper *k, struct cw_now now)
 		/* A lease is renewed on every new connection: only then is it this connection's,
 		 * and a delete can be pushed on it (guide tsp.md 8). */
 		if (k->has_lease)
-			acquire(k);
+			acquire(k, now);
 		else
 			ask_or_wait(k, now);
 	} else if (k->releasing) {
@@ -261,17 +262,20 @@ static void hold(struct cw_keeper *k, const struct cw_tsp_lease *lease, struct c
 {
 	bool goes_on = k->has_lease && same_tunnel(lease, &k->lease.tsp);
 	int64_t life_ms = (int64_t) lease->lifetime_s * 1000;
+	/* The answer does not say when it was written, and it may be old: the network was slow, or
+	 * we were stopped. The request surely was before it. */
+	int64_t begun = k->asked_at;
 
 	if (!goes_on)
 		lose(k, CW_DOWN_MOVED, false);
 	cw_brokers_settle(k->brokers);
 	k->lease.tsp = *lease;
 	k->lease.broker = k->brokers->list[k->brokers->current];
-	k->lease.expires_boot_ms = now.boot_ms + life_ms;
-	k->lease.expires_wall_s = now.wall_s + lease->lifetime_s;
+	k->lease.expires_boot_ms = begun + life_ms;
+	k->lease.expires_wall_s = now.wall_s + lease->lifetime_s - (now.boot_ms - begun) / 1000;
 	/* The first try between 1/2 and 5/8 of the lifetime leaves room for others before 7/8. */
-	k->renew_at = now.boot_ms + between(k, life_ms / 2, life_ms / 8 * 5);
-	k->others_at = now.boot_ms + life_ms / 8 * 7;
+	k->renew_at = begun + between(k, life_ms / 2, life_ms / 8 * 5);
+	k->others_at = begun + life_ms / 8 * 7;
 	k->renewals = goes_on ? k->renewals + 1 : 0;
 	k->has_lease = true;
 	k->had_lease = true;
@@ -384,6 +388,12 @@ static void on_lease(struct cw_keeper *k, const struct cw_tsp_client_event *ev, 
 		note(k, CW_EXIT_PROTOCOL,
 			"the broker's answer lacks an address or has an unusable one");
 		give_up_broker(k, now);
+		return;
+	}
+	if (k->asked_at + (int64_t) lease.lifetime_s * 1000 <= now.boot_ms) {
+		/* The answer is older than its lease is long: what it leased may be another's. */
+		act(k, CW_ACT_ACCEPT)->flag = true;
+		acquire(k, now);
 		return;
 	}
 	hold(k, &lease, now);
@@ -680,7 +690,7 @@ void cw_keeper_tick(struct cw_keeper *k, struct cw_now now)
 		begin_round(k);
 	} else if (k->link == CW_LINK_READY && !k->asked) {
 		if (k->has_lease ? now.boot_ms >= k->renew_at : now.boot_ms >= k->wait_until)
-			acquire(k);
+			acquire(k, now);
 	}
 }
 

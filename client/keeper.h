@@ -104,6 +104,7 @@ struct cw_keeper {
 	unsigned busy;            /* "busy" in a row before the first lease */
 	enum cw_tsp_action asked; /* CW_TSP_ACTION_NONE: nothing outstanding */
 	bool asked_named;         /* the request named an address */
+	int64_t asked_at; /* boot: when the last create was sent; its lease runs from here */
 	bool has_lease;
 	bool had_lease;
 	bool releasing; /* stop: the lease is to be given back (tunnel is down already) */

@@ -248,7 +248,8 @@ static void acquire_renew_release(void **state)
 	/* The other end of the dice: 5/8 of the lifetime, so there is room for more tries before
 	 * 7/8. */
 	r->dice = 3600 / 8 * 1000 - 1;
-	assert_int_equal(to_deadline(r), 1800 * 1000);
+	/* counted from the request */
+	assert_int_equal(to_deadline(r), 1800 * 1000 - 20);
 	wants(r, "create(192.0.2.10)");
 	leased(r, "192.0.2.10", 3600);
 	wants(r, "accept RENEWED(192.0.2.10)");
@@ -629,6 +630,34 @@ static void expiry(void **state)
 	done(r);
 }
 
+/* A lease is not longer than the broker counts, however late its answer comes. */
+static void late_answers(void **state)
+{
+	struct rig *r = rig_of(one);
+
+	(void) state;
+	start(r);
+	wants(r, "connect(a:3653,2.0.0)");
+	is_ready(r);
+	wants(r, "create()");
+	wait_ms(r, 3000);
+	leased(r, "192.0.2.10", 8);
+	wants(r, "accept UP(192.0.2.10)");
+	assert_int_equal(r->k.lease.expires_boot_ms, now(r).boot_ms + 5000);
+	assert_int_equal(r->k.lease.expires_wall_s, now(r).wall_s + 5);
+	assert_int_equal(to_deadline(r), 1000); /* half of the lifetime */
+	wants(r, "create(192.0.2.10)");
+	/* We are stopped; when we go on the answer is there, and the lease in it is over, too. */
+	cw_fake_clock_advance(&r->clock, 8000);
+	leased(r, "192.0.2.10", 8);
+	wants(r, "accept create(192.0.2.10)");
+	wait_ms(r, 0);
+	wants(r, "DOWN(expired)");
+	leased(r, "192.0.2.10", 8);
+	wants(r, "accept UP(192.0.2.10)");
+	done(r);
+}
+
 /* The wall clock's jumps mean nothing, boot time is what counts. */
 static void clocks(void **state)
 {
@@ -838,6 +867,7 @@ int main(void)
 		cmocka_unit_test(renewal_refused),
 		cmocka_unit_test(deleted_by_the_broker),
 		cmocka_unit_test(expiry),
+		cmocka_unit_test(late_answers),
 		cmocka_unit_test(clocks),
 		cmocka_unit_test(moving),
 		cmocka_unit_test(unknown_at_the_tep),
