@@ -505,6 +505,9 @@ static void settle(struct client *c)
 		carry_out(c, &a);
 	c->in_actions = false;
 	set_alarm(c);
+	/* Who asked for a renewal is told that it failed; the tries that follow may be many. */
+	if (cw_keeper_next_try(&c->keeper) != INT64_MAX)
+		cw_control_done(c->control, CW_CONTROL_RENEW, c->keeper.code, c->keeper.error);
 	if (!c->ready && c->keeper.link == CW_LINK_WAIT) {
 		/* Who waits for us at boot shall not wait for a broker that is away. */
 		c->ready = true;

@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "base/mem.h"
+#include "base/prog.h"
 #include "client/control_io.h"
 #include "client/lock.h"
 #include "client/print.h"
@@ -100,16 +101,13 @@ static void close_client(struct client *l)
 	uv_close((uv_handle_t *) &l->timer, on_client_closed);
 }
 
-static void on_client_timeout(uv_timer_t *t)
-{
-	close_client(t->data);
-}
-
 static void on_answered(uv_write_t *req, int status)
 {
 	(void) status;
 	close_client(req->data);
 }
+
+static void on_client_timeout(uv_timer_t *t);
 
 static void send_answer(struct client *l, size_t n)
 {
@@ -137,6 +135,20 @@ static void answer(struct client *l, int code, const char *text)
 		cw_write_fmt(&w, "%s\n", text);
 	}
 	send_answer(l, w.bad ? 0 : cw_write_len(&w));
+}
+
+static void on_client_timeout(uv_timer_t *t)
+{
+	struct client *l = t->data;
+
+	/* A word about it: closed without one it would look like a caller who may not ask. */
+	if (l->waiting)
+		answer(l, CW_EXIT_FAILURE,
+			l->command == CW_CONTROL_DOWN
+				? "the client is not done yet, a hook runs; it ends when that is over"
+				: "there is no answer yet; the client goes on trying, see 'causeway status'");
+	else
+		close_client(l);
 }
 
 void cw_control_done(
