@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -347,8 +348,11 @@ static int run_up(const struct line *l, const struct cw_client_conf *conf)
 	char *secret = NULL;
 	int r;
 
-	if (ready_fd >= 0)
+	if (ready_fd >= 0) {
 		(void) fcntl(ready_fd, F_SETFD, FD_CLOEXEC);
+		/* Started as /proc/self/exe it would be "exe" in ps and to killall. */
+		(void) prctl(PR_SET_NAME, "causeway");
+	}
 	(void) unsetenv(READY_FD_ENV); /* NOLINT(concurrency-mt-unsafe) */
 	open_log(conf, l, ready_fd >= 0);
 	r = read_secret(conf, &secret);

@@ -130,23 +130,16 @@ int cw_state_load(const char *path, struct cw_state *ret)
 void cw_state_make_folders(const char *path)
 {
 	char copy[PATH_ROOM];
-	char *last;
-	char *above;
 
 	if (strlen(path) >= sizeof copy)
 		return;
 	memcpy(copy, path, strlen(path) + 1);
-	last = strrchr(copy, '/');
-	if (!last || last == copy)
-		return;
-	*last = '\0';
-	above = strrchr(copy, '/');
-	if (above && above != copy) {
-		*above = '\0';
+	/* Those that are there already say so; whether all are now, open() will tell. */
+	for (char *slash = copy; (slash = strchr(slash + 1, '/'));) {
+		*slash = '\0';
 		(void) mkdir(copy, 0755);
-		*above = '/';
+		*slash = '/';
 	}
-	(void) mkdir(copy, 0755); /* whether it is there now, open() will tell */
 }
 
 static int write_synced(const char *path, const char *text, size_t n)

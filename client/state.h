@@ -14,15 +14,14 @@ struct cw_state {
 	char device[CW_STATE_DEVICE_MAX]; /* of the tunnel whose hook ran; empty: there is none */
 };
 
-/* Writes the file under another name, syncs it, renames it; makes up to two missing folders. 0 or
- * -errno. */
+/* Writes the file under another name, syncs it, renames it; makes missing folders. 0 or -errno. */
 int cw_state_save(const char *path, const struct cw_state *state) CW_MUST_CHECK;
 /* What the file says; only the members it holds are set (expires_boot_ms is not). 0; -ENOENT and
  * other -errno; CW_E_SYNTAX: not such a file, or damaged: start without. */
 int cw_state_load(const char *path, struct cw_state *ret) CW_MUST_CHECK;
 /* Removes the file; not there is fine. 0 or -errno. */
 int cw_state_forget(const char *path) CW_MUST_CHECK;
-/* Makes the folder of `path` and the one above it, if missing. */
+/* Makes the folder of `path` and those above it, if missing: a fresh prefix has none of them. */
 void cw_state_make_folders(const char *path);
 /* The text of the file, and back; for tests and the fuzzer. Length, or CW_E_LIMIT. */
 int cw_state_render(const struct cw_state *state, char *to, size_t cap) CW_MUST_CHECK;

@@ -289,7 +289,7 @@ static void state_file(void **state)
 {
 	const struct cw_state l = {.lease = some_lease(), .device = "dti0"};
 	struct cw_state got;
-	const char *path = in_folder("a/b/lease");
+	const char *path = in_folder("a/b/c/d/lease");
 	char kept[128];
 	struct stat st;
 
