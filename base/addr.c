@@ -336,8 +336,12 @@ bool cw_addr6_is_v4mapped(const struct cw_addr6 *a)
 
 bool cw_addr6_is_tunnel_end(const struct cw_addr6 *a)
 {
-	return !cw_addr6_is_unspecified(a) && !cw_addr6_is_loopback(a) &&
-	       !cw_addr6_is_multicast(a) && !cw_addr6_is_link_local(a) && !cw_addr6_is_v4mapped(a);
+	static const uint8_t discard[8] = {0x01}, nat64[12] = {0x00, 0x64, 0xff, 0x9b};
+
+	/* The first 96 bits are 0: unspecified, loopback, and what RFC 4291 2.5.5.1 gave up. */
+	return !zeros(a, 12) && !cw_addr6_is_multicast(a) && !cw_addr6_is_link_local(a) &&
+	       !cw_addr6_is_v4mapped(a) && memcmp(a->b, discard, sizeof discard) != 0 &&
+	       memcmp(a->b, nat64, sizeof nat64) != 0;
 }
 
 bool cw_addr4_is_unicast(struct cw_addr4 a)

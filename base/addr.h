@@ -76,8 +76,8 @@ bool cw_addr6_is_loopback(const struct cw_addr6 *a) CW_PURE;
 bool cw_addr6_is_multicast(const struct cw_addr6 *a) CW_PURE;
 bool cw_addr6_is_link_local(const struct cw_addr6 *a) CW_PURE;
 bool cw_addr6_is_v4mapped(const struct cw_addr6 *a) CW_PURE;
-/* May be a tunnel end: not unspecified, loopback, multicast, link-local or v4-mapped (RFC 2473 6.2,
- * guide). */
+/* May be a tunnel end (RFC 2473 6.2, guide): not unspecified, loopback, multicast, link-local,
+ * v4-mapped or v4-compatible, discarded (100::/64, RFC 6666) or a NAT64's (64:ff9b::/96). */
 bool cw_addr6_is_tunnel_end(const struct cw_addr6 *a) CW_PURE;
 bool cw_addr4_is_unicast(struct cw_addr4 a) CW_PURE; /* not 0/8, 127/8, 224/3 */
 

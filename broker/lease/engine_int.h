@@ -111,6 +111,7 @@ struct cw_engine_tep {
 	uint64_t seq; /* grows with each live entry */
 	size_t room;  /* of the batch being made, for what asks now */
 	struct cw_workq queue;
+	size_t removals;                 /* of what is in the queue */
 	struct cw_workq urgent, refresh; /* renewals */
 	struct cw_map *overtaken; /* key -> what was queued last while renewals waited, or NULL */
 	struct cw_list retries;   /* struct cw_retry */
@@ -231,7 +232,8 @@ void cw_tep_submit(struct cw_engine_tep *t, const struct cw_outbox_entry *entry)
 void cw_tep_dispatch(struct cw_engine_tep *t);
 void cw_tep_down(struct cw_engine_tep *t, int why);
 void cw_tep_up(struct cw_engine_tep *t);
-void cw_tep_poke(struct cw_engine_tep *t); /* what waits for a timer is looked at now */
+bool cw_tep_removing(const struct cw_engine_tep *t); /* its removals wait or are on their way */
+void cw_tep_poke(struct cw_engine_tep *t);           /* what waits for a timer is looked at now */
 /* Adds to the batch being made. false: no room, or that key is in it already. */
 bool cw_tep_add(struct cw_engine_tep *t, const struct cw_work *w);
 void cw_tep_confirm(struct cw_engine *e, const struct cw_confirm *items, size_t n, bool removals);

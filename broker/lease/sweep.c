@@ -172,6 +172,9 @@ bool cw_sweep_may_free(const struct cw_engine *e)
 {
 	int64_t now_s = cw_engine_now(e).steady_s;
 
+	for (unsigned i = 0; i < e->n_teps; i++)
+		if (cw_tep_removing(e->teps[i]))
+			return true;
 	if (e->sweep[CW_SWEEP_FREE].running || e->sweep[CW_SWEEP_FREE].due_s <= now_s + 1)
 		return true;
 	return e->sweep[CW_SWEEP_EXPIRE].running || is_due(e, CW_SWEEP_EXPIRE, now_s) ||

@@ -341,6 +341,7 @@ static bool collect_queue(struct cw_engine_tep *t)
 	bool any = t->retry_due && cw_order_collect_retries(t);
 
 	while ((w = cw_workq_front(&t->queue)) != NULL && cw_tep_add(t, w)) {
+		t->removals -= w->what == CW_OUTBOX_REMOVE;
 		cw_workq_drop(&t->queue);
 		any = true;
 	}
@@ -482,12 +483,18 @@ void cw_tep_submit(struct cw_engine_tep *t, const struct cw_outbox_entry *entry)
 		refuse(t, &w, 1, false);
 		return;
 	}
+	t->removals += what == CW_OUTBOX_REMOVE;
 	if (left_s <= 1) {
 		t->refresh_due = true; /* not even the moment that others share */
 	} else if (what == CW_OUTBOX_REFRESH && !t->refresh_armed && !t->refresh_due) {
 		t->refresh_armed = true;
 		cw_timer_start(t->refresh_timer, CW_REFRESH_MS);
 	}
+}
+
+bool cw_tep_removing(const struct cw_engine_tep *t)
+{
+	return t->removals || t->remove.n;
 }
 
 /* ---- down and up ---- */
@@ -507,6 +514,7 @@ void cw_tep_down(struct cw_engine_tep *t, int why)
 	t->state = CW_TEP_DOWN;
 	for (; (w = cw_workq_front(&t->queue)) != NULL; cw_workq_drop(&t->queue))
 		refuse(t, w, 1, false);
+	t->removals = 0;
 	cw_order_drop_refreshes(t);
 	cw_order_drop_retries(t);
 	for (unsigned i = 0; i < t->down_tries && wait_ms < DOWN_MAX_MS; i++)

@@ -356,6 +356,8 @@ static int claim_file(struct cw_backend *b, char *why, size_t why_n)
 {
 	CW_CLEANUP(cw_closep) int fd = -1;
 	char lock[PATH_MAX];
+	struct stat st;
+	bool existed = access(b->path, F_OK) == 0;
 	int n = snprintf(lock, sizeof lock, "%s.lock", b->path);
 
 	if (n < 0 || (size_t) n >= sizeof lock)
@@ -381,6 +383,14 @@ static int claim_file(struct cw_backend *b, char *why, size_t why_n)
 
 		say(why, why_n, b->path, cw_strerror(-e));
 		return -e;
+	}
+	/* Also what a crash in the first start leaves, but then the lock file says nothing yet. */
+	if (existed && fstat(fd, &st) == 0 && st.st_size == 0 && fstat(b->lock_fd, &st) == 0 &&
+		st.st_size > 0) {
+		say(why, why_n, b->path,
+			"an empty file where leases were; restore a backup, or remove it to begin anew");
+		atomic_fetch_add(&b->errors->corrupt, 1);
+		return CW_E_STORE_CORRUPT;
 	}
 	return cw_sq_sync_folder(b->path);
 }
@@ -564,6 +574,8 @@ static int backend_open(const struct cw_store_config *conf, struct cw_db_errors 
 			say(why, why_n, b->path, cw_strerror(r));
 			return r;
 		}
+		/* From now on the file is not empty; see claim_file(). */
+		(void) !pwrite(b->lock_fd, "1\n", 2, 0);
 	}
 	*ret = CW_TAKE(b);
 	return 0;

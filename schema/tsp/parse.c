@@ -181,8 +181,8 @@ static const char *attribute(const xmlNode *node, const char *name)
 	return NULL;
 }
 
-/* The text of an element without its children's and without blanks around. One that is too long is
- * "?", which is no value of anything. */
+/* The text of an element without blanks around. One that is too long or has elements in it is "?",
+ * which is no value of anything. */
 static struct cw_slice text_of(const xmlNode *node, char buf[static TEXT_MAX])
 {
 	size_t n = 0;
@@ -190,6 +190,8 @@ static struct cw_slice text_of(const xmlNode *node, char buf[static TEXT_MAX])
 	for (const xmlNode *c = node->children; c; c = c->next) {
 		const char *s = c->type == XML_TEXT_NODE ? (const char *) c->content : NULL;
 
+		if (c->type == XML_ELEMENT_NODE)
+			return (struct cw_slice){"?", 1};
 		if (!s)
 			continue;
 		if (!n) /* leading blanks must not use up the room */

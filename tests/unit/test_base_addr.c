@@ -265,14 +265,16 @@ static void sockaddrs(void **state)
 
 static void kinds(void **state)
 {
-	enum { UNSPEC = 1, LOOP = 2, MCAST = 4, LINK = 8, MAPPED = 16 };
+	enum { UNSPEC = 1, LOOP = 2, MCAST = 4, LINK = 8, MAPPED = 16, OTHER = 32 };
 	static const struct {
 		const char *s;
 		unsigned is;
-	} t[] = {{"::", UNSPEC}, {"::1", LOOP}, {"::2", 0}, {"ff02::1", MCAST}, {"ff00::", MCAST},
-		{"fe80::1", LINK}, {"febf::1", LINK}, {"fec0::1", 0}, {"fe7f::1", 0},
-		{"::ffff:1.2.3.4", MAPPED}, {"::fffe:1.2.3.4", 0}, {"2001:db8::1", 0},
-		{"fc00::1", 0}, {"100::ffff:1.2.3.4", 0}};
+	} t[] = {{"::", UNSPEC}, {"::1", LOOP}, {"::2", OTHER}, {"::1.2.3.4", OTHER},
+		{"64:ff9b::1.2.3.4", OTHER}, {"64:ff9b:1::1", 0}, {"100::1", OTHER},
+		{"100:0:0:1::1", 0}, {"ff02::1", MCAST}, {"ff00::", MCAST}, {"fe80::1", LINK},
+		{"febf::1", LINK}, {"fec0::1", 0}, {"fe7f::1", 0}, {"::ffff:1.2.3.4", MAPPED},
+		{"::fffe:1.2.3.4", 0}, {"2001:db8::1", 0}, {"fc00::1", 0},
+		{"100::ffff:1.2.3.4", OTHER}};
 	static const struct {
 		const char *s;
 		bool unicast;

@@ -217,6 +217,29 @@ static void full_pool_looks_at_the_clock_itself(void **state)
 	assert_int_equal(other.addr.v, l.addr.v);
 }
 
+static void full_pool_waits_for_what_is_ending(void **state)
+{
+	struct bx *b = *state;
+	struct cw_lease l;
+	int waiting;
+
+	for (unsigned i = 1; i <= 8; i++)
+		assert_int_equal(bx_acquire(b, "user:a", i, &l), 0);
+	fake_tep.mode = FAKE_HOLD;
+	assert_int_equal(bx_end(b, l.id, CW_END_RELEASE), 0);
+	bx_acquire_begin(b, "ip6:b", 9, &waiting);
+	bx_settle(b);
+	assert_int_equal(fake_tep_held(), 1); /* the removal */
+	assert_int_equal(waiting, 1);
+	fake_tep.mode = FAKE_OK;
+	fake_tep_answer(false);
+	bx_settle(b);
+	assert_int_equal(waiting, 0);
+	assert_non_null(fake_tep_get(l.addr.v));
+	/* Nothing is ending: no is said at once. */
+	assert_int_equal(bx_acquire(b, "ip6:c", 10, NULL), CW_E_POOL_EMPTY);
+}
+
 static void move_replaces_the_binding(void **state)
 {
 	struct bx *b = *state;
@@ -649,6 +672,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(expiry_and_quarantine, open_rest, bx_tear_down),
 		cmocka_unit_test_setup_teardown(
 			full_pool_looks_at_the_clock_itself, open_rest, bx_tear_down),
+		cmocka_unit_test_setup_teardown(
+			full_pool_waits_for_what_is_ending, bx_set_up_memory, bx_tear_down),
 		cmocka_unit_test_setup_teardown(
 			move_replaces_the_binding, bx_set_up_memory, bx_tear_down),
 		cmocka_unit_test_setup_teardown(

@@ -176,6 +176,9 @@ static const struct bad bad_requests[] = {
 	{TSP_CLIENT(TSP_V6("")), CW_TSP_BAD_V6},
 	{TSP_CLIENT(TSP_V6("::")), CW_TSP_BAD_V6},
 	{TSP_CLIENT(TSP_V6("::1")), CW_TSP_BAD_V6},
+	{TSP_CLIENT(TSP_V6("2001:db8::<b/>7")), CW_TSP_BAD_V6},
+	{TSP_CLIENT(TSP_V6("2001:db8::7<b>8</b>")), CW_TSP_BAD_V6},
+	{TSP_CLIENT(TSP_V6("64:ff9b::1.2.3.4")), CW_TSP_BAD_V6},
 	{TSP_CLIENT(TSP_V6("ff02::1")), CW_TSP_BAD_V6},
 	{TSP_CLIENT(TSP_V6("fe80::1")), CW_TSP_BAD_V6},
 	{TSP_CLIENT(TSP_V6("fe80::1%eth0")), CW_TSP_BAD_V6},
@@ -330,7 +333,6 @@ static void odd_but_good(void **state)
 			"2001:DB8::1") "</client></tunnel>",
 		TSP_CLIENT(TSP_V6("2001:db8::1") TSP_V6("2001:db8:0::1") TSP_V6("fe80::1")
 				TSP_V6("fe80::2")),
-		TSP_CLIENT(TSP_V6("20<b>x</b>01:db8::1")),
 		TSP_CLIENT(TSP_V6("&#x32;001:db8::1")),
 		TSP_CLIENT(TSP_V6("2001:db8::1") "<address type=\"dn\">host.example.net</address>"),
 		TSP_CLIENT("<address type=\"ipv4\" length=\"\">192.0.2.1</address>" TSP_V6(
