@@ -96,11 +96,15 @@ static void on_health(void *arg, int result)
 
 	if (result == 0) {
 		cw_log(CW_LOG_NOTICE, CW_F(CW_F_EVENT("store.ok")),
-			"the lease store has room again");
+			"the lease store takes what is written again");
 	} else if (result == CW_E_STORE_FULL) {
 		cw_log(CW_LOG_ERR,
 			CW_F(CW_F_EVENT("store.full"), CW_F_STR("path", d->conf->store_path)),
 			"no space on the lease store's disk: nothing is granted, what is held goes on");
+	} else if (result == CW_E_BUSY) {
+		cw_log(CW_LOG_WARNING,
+			CW_F(CW_F_EVENT("store.busy"), CW_F_STR("path", d->conf->store_path)),
+			"another program holds the database's write lock: nothing is granted or renewed until it ends; end it");
 	} else {
 		/* What an acknowledgement would promise cannot be promised any more: read the disk
 		 * again. */

@@ -12,7 +12,7 @@
  * nobody has been answered about a lease, it may be taken back; `answered` remembers that somebody
  * may have been.
  *
- * When the database fails: BUSY and no memory fail the batch; FULL fails it, and lookups are served
+ * When the database fails: BUSY (after the wait of the back end) and no memory fail the batch; FULL fails it, and lookups are served
  * alone; an I/O error or damage ends the store's word for good (guide/reliability.md section 2,
  * rule 6). A constraint that refuses what should have worked makes the batch run again one by one.
  *
@@ -68,7 +68,7 @@ struct cw_store {
 	bool *more;             /* running[i] has not come to its end */
 	struct cw_map *parked;  /* lease -> struct parked */
 	size_t n_parked;
-	int health; /* 0, CW_E_STORE_FULL, or for good: CW_E_STORE_IO, CW_E_STORE_CORRUPT */
+	int health; /* 0, CW_E_STORE_FULL, CW_E_BUSY, or for good: CW_E_STORE_IO, CW_E_STORE_CORRUPT */
 
 	pthread_mutex_t run_lock;
 	pthread_cond_t run_done;
@@ -141,6 +141,12 @@ static void set_health(struct cw_store *s, int health)
 static bool is_final(int result)
 {
 	return result == CW_E_STORE_IO || result == CW_E_STORE_CORRUPT;
+}
+
+/* Somebody must act, and then it goes on by itself. Only a write shows that it does. */
+static bool is_passing(int result)
+{
+	return result == CW_E_STORE_FULL || result == CW_E_BUSY;
 }
 
 /* ---- parked acquires ---- */
@@ -320,7 +326,7 @@ static int attempt(struct cw_store *s, struct cw_op **ops, size_t n, bool *ret_s
 	if (r < 0) {
 		s->ops->rollback(s->backend);
 		s->batch.n = 0;
-	} else if (wrote && s->health == CW_E_STORE_FULL) {
+	} else if (wrote && is_passing(s->health)) {
 		set_health(s, 0);
 	}
 	return r;
@@ -380,7 +386,7 @@ static void publish(struct cw_store *s, struct cw_op **ops, size_t n)
 /* The batch is rolled back and none of it happened: says so to each, and serves what only reads. */
 static void fail_batch(struct cw_store *s, struct cw_op **ops, size_t n, int result)
 {
-	if (is_final(result) || result == CW_E_STORE_FULL)
+	if (is_final(result) || is_passing(result))
 		set_health(s, result);
 	for (size_t i = 0; i < n; i++) {
 		struct cw_op *op = ops[i];

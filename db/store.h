@@ -334,7 +334,8 @@ struct cw_store_hooks {
 	/* entries are borrowed for the call. */
 	void (*outbox)(void *arg, const struct cw_outbox_entry *entries, size_t n);
 	/* The store can no longer vouch for its disk (CW_E_STORE_IO, CW_E_STORE_CORRUPT), or space
-	 * ran out / came back (CW_E_STORE_FULL, 0). Once per change. */
+	 * ran out (CW_E_STORE_FULL), or another program keeps the database locked (CW_E_BUSY), or
+	 * one of these two is over (0). Once per change. */
 	void (*health)(void *arg, int result);
 };
 

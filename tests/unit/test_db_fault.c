@@ -359,12 +359,16 @@ static void a_busy_database_is_an_answer(void **state)
 	assert_int_equal(sqlite3_open(fx.path, &other), SQLITE_OK);
 	assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
 	assert_int_equal(fx_acquire(&fx, "u", 1, NULL), CW_E_BUSY);
+	assert_int_equal(fx_acquire(&fx, "u", 1, NULL), CW_E_BUSY);
+	assert_int_equal(fx.n_health, 1); /* said once */
+	assert_int_equal(fx.health[0], CW_E_BUSY);
 	assert_int_equal(sqlite3_exec(other, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
 	assert_int_equal(sqlite3_close(other), SQLITE_OK);
 	assert_int_equal(fx_acquire(&fx, "u", 1, NULL), 0);
 	cw_store_stats(fx.s, &st);
-	assert_int_equal(st.err_busy, 1);
-	assert_int_equal(fx.n_health, 0);
+	assert_int_equal(st.err_busy, 2);
+	assert_int_equal(fx.n_health, 2);
+	assert_int_equal(fx.health[1], 0);
 	fx_close(&fx);
 }
 
