@@ -682,6 +682,8 @@ void cw_keeper_tick(struct cw_keeper *k, struct cw_now now)
 	if (k->has_lease && now.boot_ms >= k->lease.expires_boot_ms) {
 		lose(k, CW_DOWN_EXPIRED, false);
 		k->wait_until = now.boot_ms;
+		/* Failures so far cost nothing; from here on each wait is time without IPv4. */
+		k->attempt = 0;
 	}
 	if (woke) {
 		k->attempt = 0;

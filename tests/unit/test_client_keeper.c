@@ -545,6 +545,24 @@ static void broker_lost(void **state)
 	done(r);
 }
 
+/* Failures while the lease lasted do not count once it is over: then each wait is without IPv4. */
+static void expiry_begins_anew(void **state)
+{
+	struct rig *r = holding(one, 3600);
+
+	(void) state;
+	closed(r, CW_TSP_WHY_LOST);
+	while (r->k.has_lease) {
+		wait_ms(r, cw_keeper_deadline(&r->k) - now(r).boot_ms);
+		if (r->k.has_lease)
+			cw_keeper_unreachable(&r->k, CW_EXIT_UNREACHABLE, "refused", now(r));
+	}
+	assert_int_equal(r->k.attempt, 0);
+	cw_keeper_unreachable(&r->k, CW_EXIT_UNREACHABLE, "refused", now(r));
+	assert_true(cw_keeper_next_try(&r->k) <= now(r).boot_ms + CW_KEEPER_RETRY_MIN_MS);
+	done(r);
+}
+
 static void renewal_refused(void **state)
 {
 	struct rig *r = holding(one, 3600);
@@ -864,6 +882,7 @@ int main(void)
 		cmocka_unit_test(redirects),
 		cmocka_unit_test(broker_restart),
 		cmocka_unit_test(broker_lost),
+		cmocka_unit_test(expiry_begins_anew),
 		cmocka_unit_test(renewal_refused),
 		cmocka_unit_test(deleted_by_the_broker),
 		cmocka_unit_test(expiry),
