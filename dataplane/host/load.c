@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The only way code gets into a host: a file NAME.so in one directory, both owned by root (or by
  * the host's own user) and writable by nobody else; then abi, size and name are checked, in that
- * order, before any other field of the descriptor is looked at. */
+ * order, before any other field of the descriptor is looked at. The file's length is compared with
+ * its ELF headers first: dlopen() maps what they promise, and touching what a cut file lacks is
+ * SIGBUS. */
 #include "config.h"
 
 #include <ctype.h>
 #include <dlfcn.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <link.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -53,9 +57,43 @@ static int check_owner(const struct stat *st, const char *path, char *why, size_
 	return 0;
 }
 
+/* Whether offset + n lies within size octets. */
+static bool within(uint64_t size, uint64_t offset, uint64_t n)
+{
+	return offset <= size && n <= size - offset;
+}
+
+/* All that the headers of a shared object name is in the file. */
+static int check_whole(int fd, uint64_t size, const char *path, char *why, size_t why_n)
+{
+	ElfW(Ehdr) e;
+	ElfW(Phdr) p;
+	bool whole;
+
+	if (pread(fd, &e, sizeof e, 0) != (ssize_t) sizeof e ||
+		memcmp(e.e_ident, ELFMAG, SELFMAG) != 0 ||
+		e.e_ident[EI_CLASS] != (__ELF_NATIVE_CLASS == 64 ? ELFCLASS64 : ELFCLASS32) ||
+		e.e_type != ET_DYN || e.e_phentsize != sizeof p)
+		return say(why, why_n, -ENOEXEC, "plugin %s is not a shared object of this machine",
+			path);
+	whole = e.e_shoff == 0 || within(size, e.e_shoff, (uint64_t) e.e_shnum * e.e_shentsize);
+	whole = whole && within(size, e.e_phoff, (uint64_t) e.e_phnum * sizeof p);
+	for (unsigned i = 0; whole && i < e.e_phnum; i++) {
+		whole = pread(fd, &p, sizeof p, (off_t) (e.e_phoff + i * sizeof p)) ==
+				(ssize_t) sizeof p &&
+			(p.p_type != PT_LOAD || within(size, p.p_offset, p.p_filesz));
+	}
+	if (!whole)
+		return say(why, why_n, -ENOEXEC,
+			"plugin %s is cut short: %llu octets, less than its headers say; install it again",
+			path, (unsigned long long) size);
+	return 0;
+}
+
 static int check_file(const char *dir, const char *path, const char *file, char *why, size_t why_n)
 {
 	CW_CLEANUP(cw_closep) int dirfd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CW_CLEANUP(cw_closep) int fd = -1;
 	struct stat st;
 	int r;
 
@@ -70,7 +108,13 @@ static int check_file(const char *dir, const char *path, const char *file, char 
 		return say(why, why_n, -errno, "plugin %s: %s", path, cw_strerror(-errno));
 	if (!S_ISREG(st.st_mode))
 		return say(why, why_n, -EPERM, "plugin %s is not a regular file", path);
-	return check_owner(&st, path, why, why_n);
+	r = check_owner(&st, path, why, why_n);
+	if (r < 0)
+		return r;
+	fd = openat(dirfd, file, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return say(why, why_n, -errno, "plugin %s: %s", path, cw_strerror(-errno));
+	return check_whole(fd, (uint64_t) st.st_size, path, why, why_n);
 }
 
 static int check_options(const struct cw_dp_plugin *p, const char *path, char *why, size_t why_n)

@@ -299,6 +299,32 @@ static void refuses_bad_files(void **state)
 	assert_null(cw_dphost_close(h));
 }
 
+/* A copy that ended early. dlopen() of some of these is SIGBUS. */
+static void refuses_cut_files(void **state)
+{
+	struct cw_dphost_config conf = {.plugin = "cut", .directory = dir, .tep = "e"};
+	struct cw_dphost *h = NULL;
+	char path[512];
+	struct stat st;
+
+	(void) state;
+	copy_file("dataplane/plugins/null/.libs/null.so", "cut.so");
+	(void) snprintf(path, sizeof path, "%s/cut.so", dir);
+	assert_int_equal(stat(path, &st), 0);
+	/* Whole, it gets as far as its name. */
+	assert_int_equal(open_plugin("cut", NULL, &h), -ENOEXEC);
+	assert_non_null(strstr(why, "another name"));
+	for (off_t n = st.st_size - 1; n >= 0; n = n > 4096 ? n - 1500 : n - 61) {
+		assert_int_equal(truncate(path, n), 0);
+		assert_int_equal(open_plugin("cut", NULL, &h), -ENOEXEC);
+		assert_non_null(strstr(
+			why, n < 64 ? "not a shared object of this machine" : "is cut short"));
+		assert_int_equal(cw_dphost_check(&conf, why, sizeof why), -ENOEXEC);
+	}
+	assert_null(h);
+	assert_int_equal(unlink(path), 0);
+}
+
 static void reads_options(void **state)
 {
 	static const char *const bad[] = {"colour=red\n", "max_bindings\n",
@@ -601,6 +627,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refuses_bad_files),
+		cmocka_unit_test(refuses_cut_files),
 		cmocka_unit_test(reads_options),
 		cmocka_unit_test(splits_and_answers),
 		cmocka_unit_test(item_codes),
