@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,7 @@
 #include "broker/access/tsp/io.h"
 #include "broker/auth/auth.h"
 #include "broker/checkdb.h"
+#include "broker/differs.h"
 #include "broker/lease/engine.h"
 #include "broker/outside.h"
 #include "broker/seed.h"
@@ -36,10 +38,11 @@
 #define STOP_MS      4000 /* for answers that are due; the unit's limit is larger */
 #define DRAIN_ROUNDS 4000
 #define WHY_MAX      512
+#define PROBLEMS_MAX 32768 /* octets of text */
 
 struct daemon {
 	const char *config_path;
-	struct cw_config *conf;
+	struct cw_config *conf; /* the start's, and so what holds of options that stay */
 	struct cw_loop *loop;
 	struct cw_store *store;
 	struct cw_engine *engine;
@@ -50,6 +53,8 @@ struct daemon {
 	uint64_t watchdog_ms;
 	int64_t started_us;
 	bool stopping;
+	_Atomic bool enough; /* for the comparison on the pool: nobody waits for more of it */
+	bool comparing, reload_again;
 	int exit_code;
 };
 
@@ -134,6 +139,10 @@ static void take_down(struct daemon *d)
 		cw_tsp_io_stop(d->tsp_io, on_io_stopped, d);
 		cw_tsp_io_abort(d->tsp_io);
 	}
+	atomic_store(&d->enough, true);
+	/* At most one password more; its reader is the store's. */
+	while (d->comparing)
+		(void) uv_run(cw_loop_uv(d->loop), UV_RUN_ONCE);
 	d->watchdog = cw_timer_free(d->watchdog);
 	d->stop_timer = cw_timer_free(d->stop_timer);
 	/* Offers of the last connections are given back before the store closes. */
@@ -228,20 +237,118 @@ static void on_terminate(void *arg, int signum)
 	begin_stop(d, CW_EXIT_OK);
 }
 
-static bool same_text(const char *a, const char *b)
+/* ---- what differs ---- */
+
+/* A comparison with the database on libuv's pool: it reads, and tries passwords. */
+struct comparison {
+	uv_work_t work;
+	struct daemon *d;
+	struct cw_config *conf; /* its passwords are read there and forgotten here */
+	struct cw_store_reader *reader;
+	int result;
+};
+
+static void comparison_free(struct comparison *c)
 {
-	return a == b || (a && b && strcmp(a, b) == 0);
+	(void) cw_store_reader_close(c->reader);
+	cw_config_forget(c->conf);
+	(void) cw_config_free(c->conf);
+	(void) cw_free(c);
 }
 
-static bool needs_restart(const struct cw_config *a, const struct cw_config *b)
+static void compare(uv_work_t *work)
 {
-	return !same_text(a->state_dir, b->state_dir) || !same_text(a->store_path, b->store_path) ||
-	       !same_text(a->plugin_dir, b->plugin_dir) || !same_text(a->realm, b->realm) ||
-	       a->n_listen != b->n_listen ||
-	       memcmp(a->listen, b->listen, a->n_listen * sizeof *a->listen) != 0 ||
-	       a->tls != b->tls || a->udp != b->udp || a->store_batch != b->store_batch ||
-	       a->store_cache_kib != b->store_cache_kib || a->n_teps != b->n_teps ||
-	       a->n_pools != b->n_pools || a->n_users != b->n_users;
+	struct comparison *c = work->data;
+
+	c->result = cw_differs_database(c->reader, c->conf, c->d->config_path, &c->d->enough);
+}
+
+static void say_not_compared(const struct daemon *d, int r)
+{
+	cw_log(CW_LOG_WARNING,
+		CW_F(CW_F_EVENT("reload.fail"), CW_F_STR("path", d->config_path), CW_F_ERR(r)),
+		"the configuration was read again, but could not be compared with the database");
+}
+
+static void on_reload(void *arg, int signum);
+
+static void after_compare(uv_work_t *work, int status)
+{
+	struct comparison *c = work->data;
+	struct daemon *d = c->d;
+	int r = status < 0 ? status : c->result;
+
+	d->comparing = false;
+	if (r < 0)
+		say_not_compared(d, r);
+	comparison_free(c);
+	if (d->reload_again)
+		on_reload(d, SIGHUP);
+}
+
+/* conf: borrowed; its passwords are forgotten when it is over, or now. */
+static void begin_compare(struct daemon *d, struct cw_config *conf)
+{
+	struct comparison *c = cw_zalloc(1, sizeof *c);
+	int r = c ? cw_store_reader_open(d->store, &c->reader) : -ENOMEM;
+
+	if (r < 0) {
+		(void) cw_free(c);
+		cw_config_forget(conf);
+		say_not_compared(d, r);
+		return;
+	}
+	atomic_store(&d->enough, false);
+	c->d = d;
+	c->conf = cw_config_ref(conf);
+	c->work.data = c;
+	r = uv_queue_work(cw_loop_uv(d->loop), &c->work, compare, after_compare);
+	if (r < 0) {
+		comparison_free(c);
+		say_not_compared(d, r);
+		return;
+	}
+	d->comparing = true;
+}
+
+/* At the start, when what the database did not have is in it, and no password is left to try. */
+static int compare_at_start(struct daemon *d)
+{
+	struct cw_store_reader *reader;
+	int r = cw_store_reader_open(d->store, &reader);
+
+	if (r < 0)
+		return r;
+	r = cw_differs_database(reader, d->conf, d->config_path, NULL);
+	(void) cw_store_reader_close(reader);
+	return r < 0 ? r : 0;
+}
+
+/* ---- reading again ---- */
+
+static void say_reload_failed(const struct daemon *d, int r, const char *text)
+{
+	cw_log(CW_LOG_ERR,
+		CW_F(CW_F_EVENT("reload.fail"), CW_F_STR("path", d->config_path), CW_F_ERR(r)),
+		text);
+}
+
+/* The file again; each of its problems becomes a line of the log. */
+static int load_again(const struct daemon *d, struct cw_config **ret)
+{
+	char *said = cw_zalloc(PROBLEMS_MAX, 1), *save = NULL;
+	FILE *err = said ? fmemopen(said, PROBLEMS_MAX, "w") : NULL;
+	int r = err ? cw_config_load(d->config_path, err, ret) : -ENOMEM;
+
+	if (err)
+		(void) fclose(err); /* what has no room is not said: there is enough to do */
+	if (said)
+		said[PROBLEMS_MAX - 1] = '\0';
+	for (char *line = said ? strtok_r(said, "\n", &save) : NULL; line;
+		line = strtok_r(NULL, "\n", &save))
+		cw_log(CW_LOG_ERR, CW_F(CW_F_EVENT("reload.fail")), line);
+	(void) cw_free(said);
+	return r;
 }
 
 static void on_reload(void *arg, int signum)
@@ -254,31 +361,31 @@ static void on_reload(void *arg, int signum)
 	(void) signum;
 	if (d->stopping || !d->tsp_io)
 		return;
+	d->reload_again = d->comparing;
+	if (d->comparing) { /* it logs, so the log stays as it is until it is over */
+		atomic_store(&d->enough, true);
+		return;
+	}
 	cw_prog_notify("RELOADING=1");
-	r = cw_config_load(d->config_path, stderr, &fresh);
+	r = load_again(d, &fresh);
 	if (r != 0) {
-		cw_log(CW_LOG_ERR,
-			CW_F(CW_F_EVENT("reload.fail"), CW_F_STR("path", d->config_path)),
+		say_reload_failed(d, r < 0 ? r : CW_E_SYNTAX,
 			"the configuration has problems: the old one stays");
 		cw_prog_notify("READY=1");
 		return;
 	}
-	cw_config_forget(fresh);
 	r = cw_tsp_io_reload(d->tsp_io, fresh, why, sizeof why);
 	if (r == 0)
 		r = cw_tsp_access_reload(d->tsp, fresh);
 	if (r < 0) {
-		cw_log(CW_LOG_ERR, CW_F(CW_F_EVENT("reload.fail"), CW_F_ERR(r)), why);
-		(void) cw_config_free(fresh);
+		say_reload_failed(d, r, why);
 	} else {
 		cw_log_open("causewayd", fresh->log_level, fresh->log_format);
-		cw_log(CW_LOG_NOTICE, CW_F(CW_F_EVENT("reload")),
-			needs_restart(d->conf, fresh)
-				? "configuration read again: listeners, store, tunnel end points, pools and users need a restart"
-				: "configuration read again");
-		(void) cw_config_free(d->conf);
-		d->conf = fresh;
+		cw_log(CW_LOG_NOTICE, CW_F(CW_F_EVENT("reload")), "configuration read again");
+		(void) cw_differs_fixed(d->conf, fresh, d->config_path);
+		begin_compare(d, fresh);
 	}
+	(void) cw_config_free(fresh);
 	cw_prog_notify("READY=1");
 }
 
@@ -362,6 +469,8 @@ static int bring_up(struct daemon *d)
 		return fail("store", r, why);
 	r = cw_seed(d->store, d->conf, cw_clock_now(&cw_system_clock).wall_s, why, sizeof why);
 	cw_config_forget(d->conf);
+	if (r == 0)
+		r = compare_at_start(d);
 	if (r < 0)
 		return fail("configuration", r, why);
 	ec = (struct cw_engine_config){

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Sections of the configuration to the database. One operation each; what exists is left alone and
- * a difference is said. */
+/* Sections of the configuration to the database. One operation each; what exists is left alone,
+ * and differs.c tells what differs. */
 #include "config.h"
 
 #include <errno.h>
@@ -8,12 +8,10 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "broker/auth/auth.h"
+#include "broker/differs.h"
 #include "broker/seed.h"
-
-#define PAGE 16
 
 static int run(struct cw_store *store, struct cw_op *op, enum cw_op_kind kind, int64_t wall_s)
 {
@@ -22,46 +20,12 @@ static int run(struct cw_store *store, struct cw_op *op, enum cw_op_kind kind, i
 	return cw_store_run(store, op);
 }
 
-/* 1 and *ret: there; 0: not; or a code. */
-static int find_tep(struct cw_store_reader *r, const char *name, struct cw_tep *ret)
-{
-	struct cw_tep some[PAGE];
-	uint64_t after = 0;
-	int n;
-
-	while ((n = cw_read_teps(r, after, some, PAGE)) > 0) {
-		for (int i = 0; i < n; i++) {
-			if (strcmp(some[i].name, name) != 0)
-				continue;
-			*ret = some[i];
-			return 1;
-		}
-		after = some[n - 1].id;
-	}
-	return n;
-}
-
-static int find_pool(struct cw_store_reader *r, const char *name)
-{
-	struct cw_pool some[PAGE];
-	uint64_t after = 0;
-	int n;
-
-	while ((n = cw_read_pools(r, after, some, PAGE)) > 0) {
-		for (int i = 0; i < n; i++)
-			if (strcmp(some[i].name, name) == 0)
-				return 1;
-		after = some[n - 1].id;
-	}
-	return n;
-}
-
 static int seed_tep(struct cw_store *store, struct cw_store_reader *reader,
 	const struct cw_tep *want, int64_t wall_s)
 {
 	struct cw_op *op = cw_zalloc(1, sizeof *op);
 	struct cw_tep have;
-	int r = op ? find_tep(reader, want->name, &have) : -ENOMEM;
+	int r = op ? cw_find_tep(reader, want->name, &have) : -ENOMEM;
 
 	if (r == 0) {
 		op->u.tep = *want;
@@ -70,11 +34,6 @@ static int seed_tep(struct cw_store *store, struct cw_store_reader *reader,
 		bool same = strcmp(have.plugin, want->plugin) == 0 &&
 			    strcmp(have.options, want->options) == 0;
 
-		if (have.has_ipv4 != want->has_ipv4 || have.ipv4.v != want->ipv4.v ||
-			!cw_addr6_eq(&have.ipv6, &want->ipv6))
-			cw_log(CW_LOG_WARNING,
-				CW_F(CW_F_EVENT("config.differs"), CW_F_STR("tep", want->name)),
-				"the database has other addresses for this tunnel end point than the file; the database counts");
 		r = 0;
 		if (!same) {
 			op->u.tep = have;
@@ -91,7 +50,8 @@ static int seed_pool(struct cw_store *store, struct cw_store_reader *reader,
 	const struct cw_config_pool *want, int64_t wall_s)
 {
 	struct cw_op *op = cw_zalloc(1, sizeof *op);
-	int r = op ? find_pool(reader, want->pool.name) : -ENOMEM;
+	struct cw_pool have;
+	int r = op ? cw_find_pool(reader, want->pool.name, &have) : -ENOMEM;
 
 	if (r == 0) {
 		op->u.pool.pool = want->pool;
@@ -106,27 +66,13 @@ static int seed_pool(struct cw_store *store, struct cw_store_reader *reader,
 	return r < 0 ? r : 0;
 }
 
-static int find_user(struct cw_store_reader *r, const char *name)
-{
-	struct cw_user some[PAGE];
-	uint64_t after = 0;
-	int n;
-
-	while ((n = cw_read_users(r, after, some, PAGE)) > 0) {
-		for (int i = 0; i < n; i++)
-			if (strcmp(some[i].name, name) == 0)
-				return 1;
-		after = some[n - 1].id;
-	}
-	return n;
-}
-
 static int seed_user(struct cw_store *store, struct cw_store_reader *reader,
 	const struct cw_config *conf, const struct cw_config_user *want, int64_t wall_s)
 {
 	struct cw_credential made[CW_AUTH_KINDS];
 	struct cw_op *op = cw_zalloc(1, sizeof *op);
-	int r = op ? find_user(reader, want->user.name) : -ENOMEM;
+	struct cw_user have;
+	int r = op ? cw_find_user(reader, want->user.name, &have) : -ENOMEM;
 
 	if (r == 0) {
 		r = cw_auth_verifiers(

@@ -419,6 +419,7 @@ static bool build_pools(struct cw_config *c, const struct cw_conf *f)
 
 		(void) snprintf(p->pool.name, sizeof p->pool.name, "%s", cw_conf_title(s));
 		(void) snprintf(p->tep, sizeof p->tep, "%s", cw_conf_str(s, "tep"));
+		p->line = cw_conf_line(s);
 		p->pool.ps_len = (uint8_t) k;
 		p->pool.ps_offset = k ? (uint8_t) get_uint(s, "port-set-offset") : 0;
 		p->pool.keep_system_ports = k && cw_conf_bool(s, "keep-system-ports");
@@ -476,6 +477,7 @@ static bool build_users(struct cw_config *c, const struct cw_conf *f)
 		int r;
 
 		(void) snprintf(u->user.name, sizeof u->user.name, "%s", cw_conf_title(s));
+		u->section_line = cw_conf_line(s);
 		if (cw_conf_str(s, "pool"))
 			(void) snprintf(
 				u->user.pool, sizeof u->user.pool, "%s", cw_conf_str(s, "pool"));
@@ -500,6 +502,25 @@ static bool build_users(struct cw_config *c, const struct cw_conf *f)
 	return true;
 }
 
+static void note_lines(struct cw_config *c, const struct cw_conf *f)
+{
+	static const struct {
+		const char *section, *name;
+	} fixed[CW_FIXED_N] = {
+#define X(id, section, dot, name) [CW_FIXED_##id] = {section, name},
+		CW_CONFIG_FIXED(X)
+#undef X
+	};
+
+	for (unsigned i = 0; i < CW_FIXED_N; i++) {
+		const struct cw_conf_section *s = fixed[i].section[0]
+							  ? cw_conf_section(f, fixed[i].section, 0)
+							  : cw_conf_top(f);
+
+		c->fixed_line[i] = cw_conf_opt_line(s, fixed[i].name);
+	}
+}
+
 static struct cw_config *build(const struct cw_conf *f)
 {
 	const struct cw_conf_section *top = cw_conf_top(f);
@@ -509,6 +530,8 @@ static struct cw_config *build(const struct cw_conf *f)
 
 	if (!c)
 		return NULL;
+	c->refs = 1;
+	note_lines(c, f);
 	c->state_dir = cw_strdup(cw_conf_str(top, "state-dir"));
 	c->run_dir = cw_strdup(cw_conf_str(top, "run-dir"));
 	c->store_backend = cw_strdup(cw_conf_str(store, "backend"));
@@ -570,9 +593,15 @@ void cw_config_forget(struct cw_config *c)
 	}
 }
 
+struct cw_config *cw_config_ref(struct cw_config *c)
+{
+	c->refs++;
+	return c;
+}
+
 struct cw_config *cw_config_free(struct cw_config *c)
 {
-	if (!c)
+	if (!c || --c->refs > 0)
 		return NULL;
 	cw_config_forget(c);
 	for (size_t i = 0; i < c->n_pools; i++) {

@@ -12,6 +12,26 @@
 #include "base/log.h"
 #include "db/store.h"
 
+/* Options that are read at the start only: id, section ("": none), dot, name. */
+#define CW_CONFIG_FIXED(X)                             \
+	X(STATE_DIR, "", "", "state-dir")              \
+	X(PLUGIN_DIR, "", "", "plugin-dir")            \
+	X(BACKEND, "store", ".", "backend")            \
+	X(PATH, "store", ".", "path")                  \
+	X(BATCH, "store", ".", "batch")                \
+	X(CACHE, "store", ".", "cache-kib")            \
+	X(LISTEN, "tsp", ".", "listen")                \
+	X(UDP, "tsp", ".", "udp")                      \
+	X(REALM, "tsp", ".", "realm")                  \
+	X(UDP_SESSIONS, "limits", ".", "udp-sessions") \
+	X(TLS_LISTEN, "tls", ".", "listen")
+enum cw_config_fixed {
+#define X(id, section, dot, name) CW_FIXED_##id,
+	CW_CONFIG_FIXED(X)
+#undef X
+		CW_FIXED_N
+};
+
 struct cw_config_tep {
 	struct cw_tep tep; /* id and version 0 */
 	int line;
@@ -22,6 +42,7 @@ struct cw_config_pool {
 	char tep[CW_NAME_MAX];
 	struct cw_range *ranges, *excludes;
 	size_t n_ranges, n_excludes;
+	int line;
 };
 
 struct cw_config_user {
@@ -29,6 +50,7 @@ struct cw_config_user {
 	char *password;  /* until cw_config_forget() */
 	char *open_file; /* its file, if others than its owner can read it; else NULL */
 	int line;        /* of password-file */
+	int section_line;
 };
 
 struct cw_config_limits {
@@ -38,6 +60,8 @@ struct cw_config_limits {
 };
 
 struct cw_config {
+	unsigned refs;
+	int fixed_line[CW_FIXED_N];             /* where each is written; 0: nowhere */
 	char *state_dir, *run_dir, *plugin_dir; /* plugin_dir NULL: compiled in */
 	char *store_backend, *store_path;
 	unsigned store_batch, store_cache_kib;
@@ -75,6 +99,8 @@ int cw_config_load(const char *path, FILE *err, struct cw_config **ret) CW_MUST_
 /* The same for a text in memory. */
 int cw_config_parse(const char *path, const char *text, size_t n, FILE *err,
 	struct cw_config **ret) CW_MUST_CHECK;
-struct cw_config *cw_config_free(struct cw_config *c); /* passwords are overwritten; NULL is fine */
-void cw_config_forget(struct cw_config *c);            /* overwrites the passwords now */
-const struct cw_conf_schema *cw_config_schema(void);   /* for the sample file and the manual page */
+struct cw_config *cw_config_ref(struct cw_config *c); /* not thread-safe, nor is free */
+/* One reference less; with the last one passwords are overwritten. NULL is fine. */
+struct cw_config *cw_config_free(struct cw_config *c);
+void cw_config_forget(struct cw_config *c);          /* overwrites the passwords now */
+const struct cw_conf_schema *cw_config_schema(void); /* for the sample file and the manual page */

@@ -287,7 +287,7 @@ static void at_the_cap_newcomers_wait(void **state)
 
 static void reload(void **state)
 {
-	char path[128];
+	char path[128], *text, *at;
 	struct link l;
 	FILE *f;
 
@@ -301,6 +301,14 @@ static void reload(void **state)
 	(void) fclose(f);
 	assert_int_equal(kill(p.pid, SIGHUP), 0);
 	assert_true(proc_log_has(&p, "event=reload.fail", 5000)); /* and it goes on as before */
+	assert_true(proc_log_has(&p, "event=reload.fail path=", 5000));
+	/* What is wrong is a line of the log as well, not bare text. */
+	text = proc_log(&p);
+	at = strstr(text, "conf:7: ");
+	assert_non_null(at);
+	at[strcspn(at, "\n")] = 0;
+	assert_non_null(strstr(at, "\" event=reload.fail"));
+	free(text);
 	f = fopen(path, "r+");
 	assert_non_null(f);
 	(void) fseek(f, -9, SEEK_END);
@@ -316,6 +324,87 @@ static void reload(void **state)
 	assert_true(proc_log_has(&p, "event=stats.lease", 5000));
 	assert_true(proc_log_has(&p, "event=stats.tsp open_tcp=", 1000));
 	assert_true(proc_log_has(&p, "event=stats.store", 1000));
+}
+
+/* Replaces a text in the configuration. */
+static void edit(const char *from, const char *to)
+{
+	char path[128], text[4096];
+	const char *at;
+	size_t n;
+	FILE *f;
+
+	(void) snprintf(path, sizeof path, "%s/conf", p.dir);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	n = fread(text, 1, sizeof text - 1, f);
+	text[n] = 0;
+	(void) fclose(f);
+	at = strstr(text, from);
+	assert_non_null(at);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	(void) fprintf(f, "%.*s%s%s", (int) (at - text), text, to, at + strlen(from));
+	assert_int_equal(fclose(f), 0);
+}
+
+static unsigned count(const char *want)
+{
+	char *text = proc_log(&p);
+	unsigned n = 0;
+
+	for (const char *at = text; (at = strstr(at, want)); at++)
+		n++;
+	free(text);
+	return n;
+}
+
+/* SIGHUP names what it cannot change, with its place; a second one does so again. */
+static void reload_says_what_stays(void **state)
+{
+	(void) state;
+	proc_open(&p, ANON TEP POOL "user \"alice\" { password = \"secret\" }\n"
+				    "user \"bob\" { password = \"hidden\" max-leases = 2 }\n");
+	proc_start(&p);
+	assert_int_equal(kill(p.pid, SIGHUP), 0);
+	assert_true(proc_log_has(&p, "event=reload\n", 5000));
+	edit("198.51.100.0/24", "198.51.100.0/25");
+	edit("quarantine = 0", "quarantine = 7");
+	edit("2001:db8::1", "2001:db8::2");
+	edit("secret", "changed");
+	edit("max-leases = 2", "");
+	edit("ANONYMOUS\" }", "ANONYMOUS\" } udp = false");
+	edit("user \"bob\"", "user \"carol\" { password = \"other\" }\nuser \"bob\"");
+	for (unsigned i = 1; i <= 2; i++) {
+		assert_int_equal(kill(p.pid, SIGHUP), 0);
+		/* The last one that is said. */
+		for (unsigned k = 0; k < 500 && count("user=bob option=max-leases") < i; k++)
+			(void) poll(NULL, 0, 10);
+		assert_int_equal(count("conf:4 option=tsp.udp"), i);
+		assert_int_equal(count("conf:5 tep=edge1 option=ipv6"), i);
+		assert_int_equal(count("conf:6 pool=default option=range"), i);
+		assert_int_equal(count("conf:6 pool=default option=quarantine"), i);
+		assert_int_equal(count("conf:7 user=alice option=password"), i);
+		assert_int_equal(count("conf:8 user=carol\n"), i);
+		assert_int_equal(count("conf:9 user=bob option=max-leases"), i);
+		/* Nothing else: not at the start, not for what is the same. */
+		assert_int_equal(count("event=config.differs"), 7 * i);
+	}
+	assert_int_equal(count("changed") + count("secret"), 0);
+	proc_stop(&p);
+}
+
+/* A start says it too, but for passwords. */
+static void a_start_says_what_differs(void **state)
+{
+	(void) state;
+	proc_open(&p, ANON TEP POOL);
+	proc_start(&p);
+	proc_stop(&p);
+	edit("198.51.100.0/24", "198.51.100.0/25");
+	proc_start(&p);
+	assert_int_equal(count("conf:6 pool=default option=range"), 1);
+	assert_int_equal(count("event=config.differs"), 1);
 }
 
 static void leases_survive(void **state)
@@ -434,6 +523,8 @@ int main(void)
 		CASE(redirects),
 		CASE(at_the_cap_newcomers_wait),
 		CASE(reload),
+		CASE(reload_says_what_stays),
+		CASE(a_start_says_what_differs),
 		CASE(leases_survive),
 		CASE(stop_under_load),
 		CASE(many_logins_at_once),
