@@ -448,21 +448,30 @@ static void on_deadline(void *arg)
 
 /* --- open and close --- */
 
-static int settle(struct cw_dphost *h, const struct cw_dphost_config *conf, char *why, size_t why_n)
+/* What open and check get; borrows everything. */
+static struct cw_dp_open open_args(
+	const struct cw_dphost_config *conf, const char *tep, const struct cw_dpsettings *s)
 {
 	struct cw_dp_open o = {
 		.size = sizeof o,
-		.n_settings = (uint32_t) h->settings.n,
-		.tep = h->tep,
-		.settings = h->settings.list,
+		.n_settings = (uint32_t) s->n,
+		.tep = tep,
+		.settings = s->list,
 	};
-	int r;
 
 	if (conf->has_ipv4) {
 		for (unsigned i = 0; i < 4; i++)
 			o.ipv4[i] = (uint8_t) (conf->ipv4.v >> (24 - 8 * i));
 	}
 	memcpy(o.ipv6, conf->ipv6.b, sizeof o.ipv6);
+	return o;
+}
+
+static int settle(struct cw_dphost *h, const struct cw_dphost_config *conf, char *why, size_t why_n)
+{
+	struct cw_dp_open o = open_args(conf, h->tep, &h->settings);
+	int r;
+
 	h->caps.size = sizeof h->caps;
 	(void) snprintf(why, why_n, "the plugin gave no reason");
 	cw_dphost_enter(h);
@@ -575,6 +584,18 @@ struct cw_dphost *cw_dphost_close(struct cw_dphost *h)
 	return NULL;
 }
 
+/* The plugin's own look at its settings, if it was built with one. */
+static int ask_check(const struct cw_dp_plugin *p, const struct cw_dp_open *o, char *why, size_t n)
+{
+	int r;
+
+	if (p->size < offsetof(struct cw_dp_plugin, check) + sizeof p->check || !p->check)
+		return 0;
+	(void) snprintf(why, n, "the plugin gave no reason");
+	r = p->check(o, why, n);
+	return r < 0 ? r : 0;
+}
+
 int cw_dphost_check(const struct cw_dphost_config *conf, char *why, size_t why_n)
 {
 	const struct cw_dp_plugin *plugin;
@@ -585,8 +606,12 @@ int cw_dphost_check(const struct cw_dphost_config *conf, char *why, size_t why_n
 	if (r < 0)
 		return r;
 	r = cw_dpsettings_parse(plugin, conf->options, why, why_n, &settings);
-	if (r == 0)
+	if (r == 0) {
+		const struct cw_dp_open o = open_args(conf, conf->tep, &settings);
+
+		r = ask_check(plugin, &o, why, why_n);
 		cw_dpsettings_done(&settings);
+	}
 	(void) dlclose(handle);
 	return r;
 }

@@ -43,7 +43,8 @@ struct cw_dphost_faults {
 			  stand still */
 };
 const struct cw_dphost_faults *cw_dphost_faults(const struct cw_dphost *h);
-/* Checks plugin name, options and directory without opening an instance (--check-config). */
+/* Checks plugin name, directory, and options, their values by the plugin's own check if it has one,
+ * without opening an instance (--check-config). Codes as cw_dphost_open(). */
 int cw_dphost_check(const struct cw_dphost_config *conf, char *why, size_t why_n) CW_MUST_CHECK;
 
 /* Operations. fn is called exactly once, on the loop thread, maybe before the call returns; it may

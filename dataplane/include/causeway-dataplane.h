@@ -239,6 +239,13 @@ struct cw_dp_plugin {
 			      CAP_NET_RAW"; "" = none */
 	const struct cw_dp_option *options; /* ends with name == NULL; NULL = none */
 	const struct cw_dp_ops *ops;
+	/* May be NULL. Looks at what open would get, above all at the values of the options, and
+	 * changes nothing on the host: 0, or a negative errno with one line in why (NUL-terminated,
+	 * why_n octets). Hosts call it to check a configuration: without an instance, beside open
+	 * ones, any number of times, from the thread of the operations, which it does not block.
+	 * open does not rely on it. A host that does not know it never looks here; one that does
+	 * calls it only if `size` covers it. */
+	int (*check)(const struct cw_dp_open *open, char *why, size_t why_n);
 };
 
 #ifndef CW_DP_HOST

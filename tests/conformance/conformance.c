@@ -517,6 +517,31 @@ static void full(void)
 	report("full, except for what is there");
 }
 
+/* What a check says of options must be what opening says, and it must leave an open TEP alone. */
+static void checks(void)
+{
+	static char all[5000];
+	struct cw_dphost_config c = conf;
+	struct cw_dphost *other = NULL;
+	struct cw_dp_binding b = binding(1, 1);
+	struct cw_dp_row row;
+	char why[256] = "", opened[256] = "";
+
+	c.options = options;
+	flush();
+	CHECK(apply_one(&b) == 0);
+	for (int i = 0; i < 3; i++)
+		CHECK(cw_dphost_check(&c, why, sizeof why) == 0);
+	CHECK(find(&b, &row));
+	(void) snprintf(all, sizeof all, "%smax_bindings=many\n", options);
+	c.options = all;
+	CHECK(cw_dphost_check(&c, why, sizeof why) < 0);
+	CHECK(cw_dphost_open(loop, &c, opened, sizeof opened, &other) < 0);
+	CHECK(strcmp(why, opened) == 0 && strstr(why, "max_bindings"));
+	(void) cw_dphost_close(other);
+	report("checks its options as opening does, and only looks");
+}
+
 static void closing(void)
 {
 	struct cw_dp_binding b = binding(1, 1);
@@ -588,6 +613,7 @@ int main(int argc, char **argv)
 	list_while_changing();
 	overlapping_requests();
 	expiry();
+	checks();
 	faults();
 	full();
 	closing();

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Plugins a host must refuse, one per value of BAD; for the loader's tests. */
+/* Plugins a host must refuse, one per value of BAD; for the loader's tests. The last is only old,
+ * and to be taken. */
 #include "causeway-dataplane.h"
 
-#if BAD > 1
+#if BAD > 1 && BAD < 4
 static const struct cw_dp_ops no_ops;
 #endif
 
@@ -31,6 +32,21 @@ const struct cw_dp_plugin cw_dataplane_plugin = {
 	.needs = "",
 	.ops = &no_ops,
 };
+#elif BAD == \
+	4 /* its size ends before `check`: that is not looked at, it would crash who calls it */
+static const uintptr_t some_ops[sizeof(struct cw_dp_ops) / sizeof(uintptr_t)] = {
+	8, 8, 8, 8, 8, 8, 8, 8};
+
+const struct cw_dp_plugin cw_dataplane_plugin = {
+	.abi = CW_DP_ABI,
+	.size = offsetof(struct cw_dp_plugin, check),
+	.name = "bad4",
+	.version = "1",
+	.help = "",
+	.needs = "",
+	.ops = (const struct cw_dp_ops *) some_ops,
+	.check = (int (*)(const struct cw_dp_open *, char *, size_t)) 8,
+};
 #else
-#error "BAD is 1, 2 or 3"
+#error "BAD is 1, 2, 3 or 4"
 #endif

@@ -112,6 +112,7 @@ AT(cw_dp_plugin, help, 24);
 AT(cw_dp_plugin, needs, 32);
 AT(cw_dp_plugin, options, 40);
 AT(cw_dp_plugin, ops, 48);
+AT(cw_dp_plugin, check, 56);
 #endif
 
 _Static_assert(

@@ -55,14 +55,17 @@ static int set_up(void **state)
 	copy_file(".libs/bad1.so", "bad1.so");
 	copy_file(".libs/bad2.so", "bad2.so");
 	copy_file(".libs/bad3.so", "bad3.so");
+	copy_file(".libs/bad4.so", "bad4.so");
+	copy_file("dataplane/plugins/tun/.libs/tun.so", "tun.so");
+	copy_file("dataplane/plugins/exec/.libs/exec.so", "exec.so");
 	copy_file("dataplane/plugins/null/.libs/null.so", "other.so");
 	return cw_loop_new(&cw_system_clock, &loop);
 }
 
 static int tear_down(void **state)
 {
-	static const char *const files[] = {
-		"null.so", "test.so", "bad1.so", "bad2.so", "bad3.so", "other.so"};
+	static const char *const files[] = {"null.so", "test.so", "bad1.so", "bad2.so", "bad3.so",
+		"bad4.so", "tun.so", "exec.so", "other.so"};
 	char path[512];
 
 	(void) state;
@@ -351,6 +354,53 @@ static void reads_options(void **state)
 	assert_int_equal(cw_dphost_check(&conf, why, sizeof why), 0);
 }
 
+/* What --check-config learns of values: from the plugin, which opens nothing for it (tun could not,
+ * without privileges; exec would run its program). */
+static void checks_values(void **state)
+{
+	static const struct {
+		const char *plugin, *options, *said; /* NULL: nothing, all is well */
+	} cases[] = {
+		{"null", "max_bindings=3", NULL},
+		{"null", "max_bindings=x", "option max_bindings"},
+		{"null", "max_bindings=-1", "option max_bindings"},
+		{"test", "mode=lie-count\nthread=yes", NULL},
+		{"test", "mode=odd", "mode"},
+		{"test", "thread=maybe", "option thread"},
+		{"tun", "", NULL},
+		{"tun", "dev=x%d\nmtu=1400\nroutes=198.51.100.0/24,203.0.113.1/32\ntclass=3", NULL},
+		{"tun", "mtu=100", "option mtu: \"100\""},
+		{"tun", "hop_limit=0", "option hop_limit: \"0\""},
+		{"tun", "routes=foo", "option routes"},
+		{"tun", "routes=198.51.100.1/24", "option routes"},
+		{"tun", "dev=a/b", "option dev"},
+		{"tun", "dev=longer-than-a-name", "option dev"},
+		{"tun", "tclass=blue", "option tclass"},
+		{"tun", "fragment=never", "option fragment"},
+		{"tun", "gather_us=1001", "option gather_us"},
+		{"exec", "program=/bin/true", NULL},
+		{"exec", "program=/nonexist", "/nonexist cannot be executed"},
+		{"exec", "program=true", "not an absolute path"},
+		{"exec", "program=/bin/true\nranges=some", "option ranges"},
+		{"exec", "program=/bin/true\nguarantees=all", "option guarantees"},
+		{"exec", "program=/bin/true\ndeadline_ms=1", "option deadline_ms"},
+		{"bad4", "", NULL},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < CW_ARRAY_LEN(cases); i++) {
+		const struct cw_dphost_config conf = {.plugin = cases[i].plugin,
+			.directory = dir,
+			.tep = "e",
+			.ipv6 = {{0x20, 0x01, 0x0d, 0xb8, [15] = 1}},
+			.options = cases[i].options};
+		int r = cw_dphost_check(&conf, why, sizeof why);
+
+		if (!cases[i].said ? r != 0 : r >= 0 || !strstr(why, cases[i].said))
+			fail_msg("%s %s: %d %s", cases[i].plugin, cases[i].options, r, why);
+	}
+}
+
 /* --- operations --- */
 
 static void splits_and_answers(void **state)
@@ -629,6 +679,7 @@ int main(void)
 		cmocka_unit_test(refuses_bad_files),
 		cmocka_unit_test(refuses_cut_files),
 		cmocka_unit_test(reads_options),
+		cmocka_unit_test(checks_values),
 		cmocka_unit_test(splits_and_answers),
 		cmocka_unit_test(item_codes),
 		cmocka_unit_test(stands_misbehaviour),

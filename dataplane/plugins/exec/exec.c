@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,6 +24,7 @@
 #include "dataplane/plugins/exec/child.h"
 #include "dataplane/plugins/exec/lines.h"
 #include "dataplane/plugins/exec/lock.h"
+#include "dataplane/plugins/exec/settings.h"
 
 enum {
 	PAGE_MAX = 1024,
@@ -527,67 +527,6 @@ static void on_lock(void *arg)
 
 /* --- the plugin --- */
 
-static bool check_program(const char *path, char *why, size_t why_n)
-{
-	struct stat st;
-
-	if (path[0] != '/') {
-		(void) snprintf(
-			why, why_n, "option program: \"%.100s\" is not an absolute path", path);
-		return false;
-	}
-	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) || access(path, X_OK) < 0) {
-		(void) snprintf(why, why_n, "option program: %.100s cannot be executed", path);
-		return false;
-	}
-	if ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & (S_IWGRP | S_IWOTH))) {
-		(void) snprintf(why, why_n,
-			"option program: %.100s belongs to, or may be written by, others", path);
-		return false;
-	}
-	return true;
-}
-
-/* The name goes into the environment of the program. */
-static bool check_name(const char *s, char *why, size_t why_n)
-{
-	static const char ok[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-
-	if (*s && strlen(s) <= 64 && s[strspn(s, ok)] == '\0')
-		return true;
-	(void) snprintf(
-		why, why_n, "the TEP's name may hold letters, digits, '.', '_' and '-' only");
-	return false;
-}
-
-static bool parse_guarantees(const char *s, uint32_t *flags, char *why, size_t why_n)
-{
-	static const struct {
-		const char *word;
-		uint32_t flag;
-	} words[] = {{"anti-spoof", CW_DP_CAP_ANTI_SPOOF}, {"expiry", CW_DP_CAP_EXPIRY},
-		{"hairpin", CW_DP_CAP_HAIRPIN}};
-
-	while (*s) {
-		size_t n = strcspn(s, ","), i;
-
-		for (i = 0; i < sizeof words / sizeof *words; i++) {
-			if (strlen(words[i].word) == n && strncmp(words[i].word, s, n) == 0)
-				break;
-		}
-		if (i == sizeof words / sizeof *words) {
-			(void) snprintf(why, why_n,
-				"option guarantees: \"%.40s\" is none of anti-spoof, expiry, hairpin",
-				s);
-			return false;
-		}
-		*flags |= words[i].flag;
-		s += n + (s[n] == ',');
-	}
-	return true;
-}
-
 static void exec_close(void *p)
 {
 	struct exec *self = p;
@@ -624,25 +563,21 @@ static bool fill(struct exec *self, const struct cw_dp_open *open, uint64_t max)
 	return self->table && self->program && self->tep;
 }
 
+static int exec_check(const struct cw_dp_open *open, char *why, size_t why_n)
+{
+	struct cw_exec_settings s;
+
+	return cw_exec_settings_parse(open, &s, why, why_n) ? 0 : -EINVAL;
+}
+
 static int exec_open(const struct cw_dp_host *host, const struct cw_dp_open *open,
 	struct cw_dp_caps *ret_caps, void **ret_self, char *why, size_t why_n)
 {
-	static const char *const range_words[] = {"none", "aligned-pow2", "psid", NULL};
-	static const char *const list_words[] = {"memory", "program", NULL};
-	uint64_t deadline_ms, batch, max;
-	uint32_t flags = 0;
-	unsigned ranges, list;
+	struct cw_exec_settings s;
 	struct exec *self;
 	struct job *first;
 
-	if (!check_program(cw_dpopt_get(open, "program"), why, why_n) ||
-		!check_name(open->tep, why, why_n) ||
-		!cw_dpopt_u64(open, "deadline_ms", 10, 300000, &deadline_ms, why, why_n) ||
-		!cw_dpopt_u64(open, "batch", 1, 4096, &batch, why, why_n) ||
-		!cw_dpopt_word(open, "ranges", range_words, &ranges, why, why_n) ||
-		!cw_dpopt_word(open, "list", list_words, &list, why, why_n) ||
-		!parse_guarantees(cw_dpopt_get(open, "guarantees"), &flags, why, why_n) ||
-		!cw_dpopt_u64(open, "max_bindings", 0, CW_DPTAB_MAX, &max, why, why_n))
+	if (!cw_exec_settings_parse(open, &s, why, why_n))
 		return -EINVAL;
 	(void) snprintf(why, why_n, "out of memory");
 	self = calloc(1, sizeof *self);
@@ -650,26 +585,26 @@ static int exec_open(const struct cw_dp_host *host, const struct cw_dp_open *ope
 		return -ENOMEM;
 	self->host = host;
 	self->lock = -1;
-	self->deadline_ms = deadline_ms;
-	self->ranges = (enum cw_dp_ranges) ranges;
+	self->deadline_ms = s.deadline_ms;
+	self->ranges = (enum cw_dp_ranges) s.ranges;
 	cw_exec_child_init(&self->child, host, &child_ops, self);
-	first = list ? job_new(ACTION_LIST, 0, 0) : NULL;
-	if (!fill(self, open, max) || (list && !first)) {
+	first = s.list ? job_new(ACTION_LIST, 0, 0) : NULL;
+	if (!fill(self, open, s.max) || (s.list && !first)) {
 		job_free(first);
 		exec_close(self);
 		return -ENOMEM;
 	}
-	ret_caps->flags = flags;
+	ret_caps->flags = s.flags;
 	ret_caps->ranges = self->ranges;
-	ret_caps->max_bindings = max;
-	ret_caps->batch_max = (uint32_t) batch;
+	ret_caps->max_bindings = s.max;
+	ret_caps->batch_max = (uint32_t) s.batch;
 	/* A batch may wait for one before it, and a program that is killed has its second of grace.
 	 */
-	ret_caps->deadline_ms = (uint32_t) (2 * deadline_ms + 3000);
+	ret_caps->deadline_ms = (uint32_t) (2 * s.deadline_ms + 3000);
 	*ret_self = self;
 	if (first)
 		job_put(self, first);
-	self->lock_until = host->now_boot_ms(host->ctx) + (int64_t) deadline_ms + OVERDUE_MS;
+	self->lock_until = host->now_boot_ms(host->ctx) + (int64_t) s.deadline_ms + OVERDUE_MS;
 	on_lock(self);
 	return 0;
 }
@@ -779,4 +714,5 @@ const struct cw_dp_plugin cw_dataplane_plugin = {
 	.needs = "",
 	.options = options,
 	.ops = &ops,
+	.check = exec_check,
 };

@@ -27,13 +27,25 @@ static const struct cw_dp_option options[] = {
 	{NULL, NULL, NULL},
 };
 
+static bool parse_options(const struct cw_dp_open *open, uint64_t *ret_max, char *why, size_t why_n)
+{
+	return cw_dpopt_u64(open, "max_bindings", 0, CW_DPTAB_MAX, ret_max, why, why_n);
+}
+
+static int null_check(const struct cw_dp_open *open, char *why, size_t why_n)
+{
+	uint64_t max;
+
+	return parse_options(open, &max, why, why_n) ? 0 : -EINVAL;
+}
+
 static int null_open(const struct cw_dp_host *host, const struct cw_dp_open *open,
 	struct cw_dp_caps *ret_caps, void **ret_self, char *why, size_t why_n)
 {
 	struct null *self;
 	uint64_t max;
 
-	if (!cw_dpopt_u64(open, "max_bindings", 0, CW_DPTAB_MAX, &max, why, why_n))
+	if (!parse_options(open, &max, why, why_n))
 		return -EINVAL;
 	self = calloc(1, sizeof *self);
 	if (self)
@@ -163,4 +175,5 @@ const struct cw_dp_plugin cw_dataplane_plugin = {
 	.needs = "",
 	.options = options,
 	.ops = &ops,
+	.check = null_check,
 };

@@ -116,6 +116,33 @@ static bool parse_ops(struct test *self, const char *s)
 	return true;
 }
 
+static bool parse_options(struct test *self, const struct cw_dp_open *open, uint64_t *ret_max,
+	char *why, size_t why_n)
+{
+	static const char *const words[] = {"no", "yes", NULL};
+	unsigned thread;
+
+	if (!parse_mode(self, cw_dpopt_get(open, "mode")) ||
+		!parse_ops(self, cw_dpopt_get(open, "ops"))) {
+		(void) snprintf(why, why_n, "no such mode or operation");
+		return false;
+	}
+	if (!cw_dpopt_u64(open, "delay_ms", 0, 60000, &self->delay_ms, why, why_n) ||
+		!cw_dpopt_word(open, "thread", words, &thread, why, why_n) ||
+		!cw_dpopt_u64(open, "max_bindings", 0, CW_DPTAB_MAX, ret_max, why, why_n))
+		return false;
+	self->thread = thread == 1;
+	return true;
+}
+
+static int test_check(const struct cw_dp_open *open, char *why, size_t why_n)
+{
+	struct test self = {0};
+	uint64_t max;
+
+	return parse_options(&self, open, &max, why, why_n) ? 0 : -EINVAL;
+}
+
 static int test_open(const struct cw_dp_host *host, const struct cw_dp_open *open,
 	struct cw_dp_caps *ret_caps, void **ret_self, char *why, size_t why_n)
 {
@@ -124,18 +151,10 @@ static int test_open(const struct cw_dp_host *host, const struct cw_dp_open *ope
 
 	if (!self)
 		return -ENOMEM;
-	if (!parse_mode(self, cw_dpopt_get(open, "mode")) ||
-		!parse_ops(self, cw_dpopt_get(open, "ops"))) {
-		(void) snprintf(why, why_n, "no such mode or operation");
+	if (!parse_options(self, open, &max, why, why_n)) {
 		free(self);
 		return -EINVAL;
 	}
-	if (!cw_dpopt_u64(open, "delay_ms", 0, 60000, &self->delay_ms, why, why_n) ||
-		!cw_dpopt_u64(open, "max_bindings", 0, CW_DPTAB_MAX, &max, why, why_n)) {
-		free(self);
-		return -EINVAL;
-	}
-	self->thread = strcmp(cw_dpopt_get(open, "thread"), "yes") == 0;
 	self->host = host;
 	self->table = cw_dptab_new((uint32_t) max, 0);
 	if (!self->table) {
@@ -392,4 +411,5 @@ const struct cw_dp_plugin cw_dataplane_plugin = {
 	.needs = "",
 	.options = options,
 	.ops = &ops,
+	.check = test_check,
 };

@@ -26,16 +26,23 @@ enum { TX_QUEUE = 1000 };
 /* One line about what went wrong, and its code. */
 #define say(why, why_n, code, ...) ((void) snprintf(why, why_n, __VA_ARGS__), (code))
 
+bool cw_tun_device_name_ok(const char *name, char *why, size_t why_n)
+{
+	const char *percent = strchr(name, '%');
+
+	if (name[0] && strlen(name) < IFNAMSIZ && !strchr(name, '/') &&
+		(!percent || (percent[1] == 'd' && !strchr(percent + 1, '%'))))
+		return true;
+	(void) snprintf(why, why_n, "option dev: \"%.40s\" is not a device name", name);
+	return false;
+}
+
 int cw_tun_device_open(const char *name, struct cw_tun_device *ret, char *why, size_t why_n)
 {
 	struct ifreq req = {.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_VNET_HDR};
 	struct cw_tun_device d = {.fd = -1};
-	const char *percent = strchr(name, '%');
 	int r;
 
-	if (!name[0] || strlen(name) >= IFNAMSIZ || strchr(name, '/') ||
-		(percent && (percent[1] != 'd' || strchr(percent + 1, '%'))))
-		return say(why, why_n, -EINVAL, "option dev: \"%s\" is not a device name", name);
 	(void) strncpy(req.ifr_name, name, IFNAMSIZ - 1);
 	d.fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (d.fd < 0)

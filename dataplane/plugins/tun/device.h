@@ -20,7 +20,9 @@ struct cw_tun_device {
 	bool offloads; /* reads may give merged TCP packets */
 };
 
-/* name may hold one %d. Negative errno with one line in why. */
+/* Whether open can take this name, which may hold one %d; else one line in why. */
+bool cw_tun_device_name_ok(const char *name, char *why, size_t why_n);
+/* Negative errno with one line in why. */
 int cw_tun_device_open(const char *name, struct cw_tun_device *ret, char *why, size_t why_n);
 /* Up, with this MTU, without an IPv6 address; ipv4 (unless 0.0.0.0) becomes its address, the source
  * of the kernel's ICMP errors; routes point to it. Negative errno with one line in why. */

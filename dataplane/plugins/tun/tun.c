@@ -155,7 +155,8 @@ static bool parse_options(struct tun *self, const struct cw_dp_open *open, uint6
 	uint64_t tclass = 0, rate, batch, gather;
 	bool copy = strcmp(cw_dpopt_get(open, "tclass"), "copy") == 0;
 
-	if (!parse_mtu(self, open, why, why_n) ||
+	if (!cw_tun_device_name_ok(cw_dpopt_get(open, "dev"), why, why_n) ||
+		!parse_mtu(self, open, why, why_n) ||
 		!cw_dpopt_u64(open, "hop_limit", 1, 255, ret_hops, why, why_n) ||
 		(!copy && !cw_dpopt_u64(open, "tclass", 0, 255, &tclass, why, why_n)) ||
 		!parse_routes(self, cw_dpopt_get(open, "routes"), why, why_n) ||
@@ -175,6 +176,21 @@ static bool parse_options(struct tun *self, const struct cw_dp_open *open, uint6
 	self->t.batch = (unsigned) batch;
 	self->t.gather_us = (unsigned) gather;
 	return true;
+}
+
+static int tun_check(const struct cw_dp_open *open, char *why, size_t why_n)
+{
+	struct tun *self = calloc(1, sizeof *self);
+	uint64_t hops, max;
+	bool ok;
+
+	if (!self) {
+		(void) snprintf(why, why_n, "out of memory");
+		return -ENOMEM;
+	}
+	ok = parse_options(self, open, &hops, &max, why, why_n);
+	free(self);
+	return ok ? 0 : -EINVAL;
 }
 
 static void note_own_addresses(struct tun *self)
@@ -469,4 +485,5 @@ const struct cw_dp_plugin cw_dataplane_plugin = {
 	.needs = "CAP_NET_ADMIN CAP_NET_RAW CAP_BPF",
 	.options = options,
 	.ops = &ops,
+	.check = tun_check,
 };
