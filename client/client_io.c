@@ -47,7 +47,7 @@ struct client {
 	struct cw_timer *farewell;
 	uv_poll_t alarm; /* timerfd */
 	int alarm_fd;
-	uv_poll_t watch; /* addresses of the host */
+	uv_poll_t watch; /* addresses of the host, and the tunnel's device */
 	int watch_fd;
 	/* What is to be done with the state file when the hooks are done. */
 	enum { UNDONE_NOTHING, UNDONE_FORGET, UNDONE_KEEP } undone;
@@ -530,15 +530,17 @@ static void on_alarm(uv_poll_t *p, int status, int events)
 static void on_watch(uv_poll_t *p, int status, int events)
 {
 	struct client *c = p->data;
-	struct cw_addr6 gone[CW_NETLINK_GONE_MAX];
-	unsigned n;
+	struct cw_netlink_news news;
 
 	(void) status;
 	(void) events;
-	if (!cw_netlink_watch_read(c->watch_fd, gone, &n))
+	cw_netlink_watch_read(c->watch_fd, c->tunnel.dti ? cw_dti_index(c->tunnel.dti) : 0, &news);
+	if (news.device)
+		cw_tunnel_changed(&c->tunnel);
+	if (!news.n_gone)
 		return;
-	for (unsigned i = 0; i < n; i++)
-		cw_keeper_source_gone(&c->keeper, &gone[i], now_of(c));
+	for (unsigned i = 0; i < news.n_gone; i++)
+		cw_keeper_source_gone(&c->keeper, &news.gone[i], now_of(c));
 	settle(c);
 }
 

@@ -46,6 +46,11 @@ const char *cw_dti_kind_name(const struct cw_dti *d)
 	return d->ops->name;
 }
 
+int cw_dti_index(const struct cw_dti *d)
+{
+	return d->ops->index(d);
+}
+
 unsigned cw_dti_mtu(struct cw_dti *d)
 {
 	return d->ops->mtu(d);
@@ -59,6 +64,11 @@ void cw_dti_stats(struct cw_dti *d, struct cw_dti_stats *ret)
 void cw_dti_extend(struct cw_dti *d, int64_t expires_boot_ms)
 {
 	d->ops->extend(d, expires_boot_ms);
+}
+
+int cw_dti_repair(struct cw_dti *d)
+{
+	return d->ops->repair(d);
 }
 
 int cw_dti_kind_parse(const char *s, enum cw_dti_kind *ret)

@@ -31,7 +31,7 @@ struct cw_dti_conf {
 	struct cw_addr4 tep4; /* speaks in ICMPv4 errors; without it ipv4 itself does */
 	unsigned mtu;         /* 0: what the path has, less 40 */
 	unsigned hop_limit;   /* of outer packets (RFC 2473 6.3); 0: the kernel's default */
-	const struct cw_prefix4 *routes;
+	const struct cw_prefix4 *routes; /* borrowed until the end of the interface */
 	unsigned n_routes;
 	unsigned metric;
 	int64_t expires_boot_ms; /* no packet after that, whatever the owner does; 0: never */
@@ -56,6 +56,9 @@ struct cw_dti_stats {
 	uint64_t icmp_errors;  /* ICMPv6 errors about outer packets */
 };
 
+/* What cw_dti_repair() put back, or'ed. */
+enum { CW_DTI_PUT_LINK = 1, CW_DTI_PUT_ADDRESS = 2, CW_DTI_PUT_ROUTES = 4 };
+
 struct cw_dti;
 
 /* Makes the device, gives it address, MTU and routes, and starts forwarding. *ret: given. -errno:
@@ -65,11 +68,16 @@ int cw_dti_open(
 struct cw_dti *cw_dti_close(struct cw_dti *d);
 const char *cw_dti_device(const struct cw_dti *d); /* borrowed */
 const char *cw_dti_kind_name(const struct cw_dti *d);
+int cw_dti_index(const struct cw_dti *d); /* of the device */
 unsigned cw_dti_mtu(struct cw_dti *d);
 void cw_dti_stats(struct cw_dti *d, struct cw_dti_stats *ret);
 /* The lease goes on until then. A process that was stopped or slept past the end must not send what
  * had queued up, before it has looked at its timers. */
 void cw_dti_extend(struct cw_dti *d, int64_t expires_boot_ms);
+/* Looks whether the device is up and has its address and routes, and puts back what somebody took
+ * away: CW_DTI_PUT_..., 0 if nothing was missing, -errno. A route in whose place there is another
+ * one, with the same metric, is left alone. */
+int cw_dti_repair(struct cw_dti *d) CW_MUST_CHECK;
 int cw_dti_kind_parse(const char *s, enum cw_dti_kind *ret) CW_MUST_CHECK; /* CW_E_SYNTAX */
 
 /* --- for the kinds --- */
@@ -80,9 +88,11 @@ struct cw_dti_ops {
 	int (*open)(const struct cw_dti_conf *conf, struct cw_dti **ret, const char **ret_what);
 	void (*close)(struct cw_dti *d); /* frees d */
 	const char *(*device)(const struct cw_dti *d);
+	int (*index)(const struct cw_dti *d);
 	unsigned (*mtu)(struct cw_dti *d);
 	void (*stats)(struct cw_dti *d, struct cw_dti_stats *ret);
 	void (*extend)(struct cw_dti *d, int64_t expires_boot_ms);
+	int (*repair)(struct cw_dti *d);
 };
 
 /* First member of every kind's struct. */

@@ -9,6 +9,7 @@
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -213,18 +214,27 @@ int cw_netlink_mtu(struct cw_netlink *nl, int index, unsigned mtu)
 	return request(nl, &q);
 }
 
+int cw_netlink_is_up(int index)
+{
+	CW_CLEANUP(cw_closep) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq req = {0};
+
+	if (fd < 0 || !if_indextoname((unsigned) index, req.ifr_name) ||
+		ioctl(fd, SIOCGIFFLAGS, &req) < 0)
+		return -errno;
+	return (req.ifr_flags & IFF_UP) != 0;
+}
+
 int cw_netlink_addr4(struct cw_netlink *nl, int index, struct cw_addr4 addr)
 {
 	const struct ifaddrmsg body = {
 		.ifa_family = AF_INET, .ifa_prefixlen = 32, .ifa_index = (unsigned) index};
 	struct request q;
-	int r;
 
 	begin(&q, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &body, sizeof body);
 	attr_addr4(&q, IFA_LOCAL, addr);
 	attr_addr4(&q, IFA_ADDRESS, addr);
-	r = request(nl, &q);
-	return r == -EEXIST ? 0 : r;
+	return request(nl, &q);
 }
 
 int cw_netlink_route4(struct cw_netlink *nl, int index, const struct cw_prefix4 *to,
@@ -250,7 +260,9 @@ int cw_netlink_route4(struct cw_netlink *nl, int index, const struct cw_prefix4 
 
 int cw_netlink_watch(void)
 {
-	struct sockaddr_nl local = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_IPV6_IFADDR};
+	struct sockaddr_nl local = {.nl_family = AF_NETLINK,
+		.nl_groups =
+			RTMGRP_IPV6_IFADDR | RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE};
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 	int r;
 
@@ -264,22 +276,34 @@ int cw_netlink_watch(void)
 	return fd;
 }
 
-/* The address in one RTM_DELADDR message. */
-static bool deleted_addr(const uint8_t *msg, size_t n, struct cw_addr6 *ret)
+/* One message: n octets, of which the header was looked at. */
+struct message {
+	const uint8_t *p;
+	size_t n;
+};
+
+/* Copies the fixed part after the header. false: there is none. */
+static bool body_of(const struct message *m, void *to, size_t n)
 {
-	size_t at = NLMSG_ALIGN(sizeof(struct nlmsghdr)) + NLMSG_ALIGN(sizeof(struct ifaddrmsg));
-	struct nlmsghdr head;
+	if (m->n < NLMSG_HDRLEN + n)
+		return false;
+	memcpy(to, m->p + NLMSG_HDRLEN, n);
+	return true;
+}
+
+/* Copies the value of an attribute after a fixed part of `body` octets. false: it is not there, or
+ * not of this length. */
+static bool value_of(const struct message *m, size_t body, uint16_t type, void *to, size_t n)
+{
+	size_t at = NLMSG_HDRLEN + NLMSG_ALIGN(body);
 	struct rtattr a;
 
-	memcpy(&head, msg, sizeof head);
-	if (head.nlmsg_type != RTM_DELADDR)
-		return false;
-	while (at + sizeof a <= n) {
-		memcpy(&a, msg + at, sizeof a);
-		if (a.rta_len < sizeof a || a.rta_len > n - at)
+	while (at + sizeof a <= m->n) {
+		memcpy(&a, m->p + at, sizeof a);
+		if (a.rta_len < sizeof a || a.rta_len > m->n - at)
 			return false;
-		if (a.rta_type == IFA_ADDRESS && a.rta_len == RTA_LENGTH(sizeof ret->b)) {
-			memcpy(ret->b, msg + at + RTA_LENGTH(0), sizeof ret->b);
+		if (a.rta_type == type && a.rta_len == RTA_LENGTH(n)) {
+			memcpy(to, m->p + at + RTA_LENGTH(0), n);
 			return true;
 		}
 		at += RTA_ALIGN(a.rta_len);
@@ -287,13 +311,57 @@ static bool deleted_addr(const uint8_t *msg, size_t n, struct cw_addr6 *ret)
 	return false;
 }
 
-bool cw_netlink_watch_read(
-	int fd, struct cw_addr6 gone[static CW_NETLINK_GONE_MAX], unsigned *ret_n)
+/* false: there was no room for it. */
+static bool addr_went(const struct message *m, int index, struct cw_netlink_news *news)
+{
+	struct ifaddrmsg a;
+	struct cw_addr6 gone;
+
+	if (!body_of(m, &a, sizeof a))
+		return true;
+	if (a.ifa_family == AF_INET) {
+		news->device = news->device || (int) a.ifa_index == index;
+		return true;
+	}
+	if (a.ifa_family != AF_INET6 || !value_of(m, sizeof a, IFA_ADDRESS, gone.b, sizeof gone.b))
+		return true;
+	if (news->n_gone == CW_NETLINK_GONE_MAX)
+		return false;
+	news->gone[news->n_gone++] = gone;
+	return true;
+}
+
+/* false: as above. */
+static bool hear(const struct message *m, uint16_t type, int index, struct cw_netlink_news *news)
+{
+	struct ifinfomsg link;
+	struct rtmsg route;
+	uint32_t oif;
+
+	switch (type) {
+	case RTM_DELADDR:
+		return addr_went(m, index, news);
+	case RTM_NEWLINK: /* IPv4 routes that go with a link's state are not told one by one */
+		if (body_of(m, &link, sizeof link) && link.ifi_index == index)
+			news->device = true;
+		return true;
+	case RTM_DELROUTE:
+		if (body_of(m, &route, sizeof route) && route.rtm_family == AF_INET &&
+			value_of(m, sizeof route, RTA_OIF, &oif, sizeof oif) && (int) oif == index)
+			news->device = true;
+		return true;
+	default:
+		return true;
+	}
+}
+
+void cw_netlink_watch_read(int fd, int index, struct cw_netlink_news *ret)
 {
 	uint8_t buf[REPLY_MAX] __attribute__((aligned(NLMSG_ALIGNTO)));
 	bool lost = false;
-	unsigned count = 0;
 
+	ret->n_gone = 0;
+	ret->device = false;
 	for (int rounds = 0; rounds < 32; rounds++) {
 		struct sockaddr_nl from = {0};
 		socklen_t from_len = sizeof from;
@@ -311,15 +379,18 @@ bool cw_netlink_watch_read(
 			continue;
 		for (size_t at = 0; at + sizeof head <= (size_t) got;
 			at += NLMSG_ALIGN(head.nlmsg_len)) {
+			struct message m = {buf + at, 0};
+
 			memcpy(&head, buf + at, sizeof head);
 			if (head.nlmsg_len < sizeof head || head.nlmsg_len > (size_t) got - at)
 				break;
-			if (count == CW_NETLINK_GONE_MAX)
+			m.n = head.nlmsg_len;
+			if (!hear(&m, head.nlmsg_type, index, ret))
 				lost = true;
-			else if (deleted_addr(buf + at, head.nlmsg_len, &gone[count]))
-				count++;
 		}
 	}
-	*ret_n = lost ? 0 : count;
-	return lost || count > 0;
+	if (!lost)
+		return;
+	ret->n_gone = 0;
+	ret->device = true;
 }

@@ -343,6 +343,7 @@ static int configure(struct tun *t, const struct cw_dti_conf *conf, const char *
 	atomic_store(&t->mtu, mtu);
 	*ret_what = "cannot give the device its address";
 	r = cw_netlink_addr4(t->nl, t->index, conf->ipv4);
+	r = r == -EEXIST ? 0 : r;
 	*ret_what = r < 0 ? *ret_what : "cannot add a route (is there one with the same metric?)";
 	for (unsigned i = 0; r == 0 && i < conf->n_routes; i++)
 		r = cw_netlink_route4(t->nl, t->index, &conf->routes[i], conf->metric, conf->ipv4);
@@ -407,7 +408,6 @@ static int tun_open(const struct cw_dti_conf *conf, struct cw_dti **ret, const c
 	t->dti.ops = &cw_dti_tun;
 	t->conf = *conf;
 	t->conf.device = NULL;
-	t->conf.routes = NULL;
 	t->tun = t->raw = t->stop = -1;
 	t->raise_at = INT64_MAX;
 	atomic_store(&t->expires, conf->expires_boot_ms);
@@ -423,6 +423,11 @@ static int tun_open(const struct cw_dti_conf *conf, struct cw_dti **ret, const c
 static const char *tun_device(const struct cw_dti *d)
 {
 	return ((const struct tun *) (const void *) d)->device;
+}
+
+static int tun_index(const struct cw_dti *d)
+{
+	return ((const struct tun *) (const void *) d)->index;
 }
 
 static unsigned tun_mtu(struct cw_dti *d)
@@ -465,13 +470,55 @@ static void tun_extend(struct cw_dti *d, int64_t expires_boot_ms)
 	atomic_store(&t->expires, expires_boot_ms);
 }
 
+/* Each step is for what may be there already. */
+static int put_back(struct tun *t, struct cw_netlink *nl)
+{
+	const struct cw_dti_conf *conf = &t->conf;
+	int r = cw_netlink_is_up(t->index);
+	int put = 0;
+
+	if (r == 0) {
+		r = cw_netlink_up(nl, t->index, atomic_load(&t->mtu));
+		put |= CW_DTI_PUT_LINK;
+	}
+	if (r < 0)
+		return r;
+	r = cw_netlink_addr4(nl, t->index, conf->ipv4);
+	if (r < 0 && r != -EEXIST)
+		return r;
+	put |= r == 0 ? CW_DTI_PUT_ADDRESS : 0;
+	for (unsigned i = 0; i < conf->n_routes; i++) {
+		r = cw_netlink_route4(nl, t->index, &conf->routes[i], conf->metric, conf->ipv4);
+		if (r < 0 && r != -EEXIST)
+			return r;
+		put |= r == 0 ? CW_DTI_PUT_ROUTES : 0;
+	}
+	return put;
+}
+
+/* The owner's thread: with a handle of its own, for the other is the packet thread's. */
+static int tun_repair(struct cw_dti *d)
+{
+	struct tun *t = cw_container_of(d, struct tun, dti);
+	struct cw_netlink *nl;
+	int r = cw_netlink_open(&nl);
+
+	if (r < 0)
+		return r;
+	r = put_back(t, nl);
+	(void) cw_netlink_close(nl);
+	return r;
+}
+
 const struct cw_dti_ops cw_dti_tun = {
 	.name = "tun",
 	.kind = CW_DTI_TUN,
 	.open = tun_open,
 	.close = tun_close,
 	.device = tun_device,
+	.index = tun_index,
 	.mtu = tun_mtu,
 	.stats = tun_stats,
 	.extend = tun_extend,
+	.repair = tun_repair,
 };

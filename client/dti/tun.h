@@ -55,7 +55,7 @@ struct cw_dti_out {
 
 struct tun {
 	struct cw_dti dti;       /* first: see struct cw_dti */
-	struct cw_dti_conf conf; /* device and routes are not kept */
+	struct cw_dti_conf conf; /* device is not kept */
 	char device[IFNAMSIZ];
 	int index;
 	int tun;
