@@ -308,9 +308,17 @@ static void judge_value(struct cw_conf *c, struct cw_conf_item *item, unsigned i
 	const int line = item->values[i].line;
 	const char *want = NULL;
 	char shown[CW_CONF_SHOWN];
+	int64_t number;
 	const unsigned before = c->problem_count;
 
-	if (opt->type == CW_CONF_INT)
+	/* A bare word is a string, but not one that reads as another type. */
+	if ((opt->type == CW_CONF_STR || opt->type == CW_CONF_LIST) &&
+		item->values[i].p[0] != '"' && item->values[i].p[0] != '\'' &&
+		(parse_int(text, &number) == 0 || parse_bool(text, &number) == 0))
+		cw_conf_problem(c, line,
+			"%s is wrong for option \"%s\"; it is a string: write it in quotes",
+			shown_value(opt, text, shown), opt->name);
+	else if (opt->type == CW_CONF_INT)
 		judge_int(c, item, text, line);
 	else if (opt->type == CW_CONF_BOOL && parse_bool(text, &item->number) < 0)
 		cw_conf_problem(c, line, "\"%s\" is wrong for option \"%s\"; it is true or false",

@@ -411,6 +411,17 @@ static void wrong_strings(void **state)
 static void wrong_values(void **state)
 {
 	(void) state;
+	/* A bare number or truth value is not a string; other bare words are, and so are these in
+	 * quotes. */
+	expect("state-dir = 7\nstore { path = yes }\ntsp { listen = { a, -1, \"2\" } }\n"
+	       "user u { password = 12345 }\n",
+		4,
+		"x.conf:1: 7 is wrong for option \"state-dir\"; it is a string: write it in quotes\n"
+		"x.conf:2: yes is wrong for option \"path\"; it is a string: write it in quotes\n"
+		"x.conf:3: -1 is wrong for option \"listen\"; it is a string: write it in quotes\n"
+		"x.conf:4: (not shown) is wrong for option \"password\"; it is a string: write it in "
+		"quotes\n");
+	(void) cw_conf_free(parse("state-dir = '7'\nstore { path = 7up }\n"));
 	expect("threads = 6\npool a { lifetime = x\nenabled = maybe quarantine = 9223372036854775808 }\n"
 	       "pool b { range = { \"1/2\", \"3\",\n \"4\" } lifetime = \" 5\" quarantine = \"\" }\n"
 	       "user u { password = hunter2 }\n",
