@@ -140,7 +140,7 @@ static void on_exit(void *arg, int events)
 	if (r == 0)
 		return;
 	if (r < 0)
-		status = 127 << 8; /* somebody else took it: not a success */
+		status = SIGKILL; /* somebody else took it: not an end that can be believed */
 	for (int i = 0; i < 2; i++) {
 		pull(&c->streams[i], READS);
 		if (c->streams[i].n)

@@ -469,6 +469,14 @@ static void on_line(void *arg, int which, const char *text)
 			action_names[j->action], text);
 }
 
+/* The program did not come to its own end: what it said before is no answer, for nobody knows what
+ * it would have said or undone next. A lease is answered only if it was programmed for sure. */
+static void forget_answers(struct job *j)
+{
+	for (size_t i = 0; i < j->n; i++)
+		j->items[i].answered = false;
+}
+
 static void on_end(void *arg, int status, bool timed_out)
 {
 	struct exec *self = arg;
@@ -476,6 +484,8 @@ static void on_end(void *arg, int status, bool timed_out)
 	enum cw_dp_status all = CW_DP_FAILED;
 
 	self->running = NULL;
+	if (timed_out || !WIFEXITED(status))
+		forget_answers(j);
 	if (timed_out) {
 		self->timeouts++;
 		say(self, CW_DP_LOG_ERR, "%s: no end within %llu ms: killed",
