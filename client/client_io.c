@@ -667,7 +667,7 @@ static int start_parts(struct client *c)
 		r = cw_loop_on_signal(c->loop, signals[i], on_signal, c);
 	if (r == 0)
 		r = cw_hooks_new(c->loop, c->opts->once ? NULL : c->conf->hook, c->conf->state,
-			c->conf->hook_timeout_s, on_drained, c, &c->hooks);
+			c->conf->hook_timeout_s, c->opts->background, on_drained, c, &c->hooks);
 	return r;
 }
 

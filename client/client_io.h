@@ -14,6 +14,7 @@ struct cw_client_opts {
 	bool once;            /* get a lease, print it, change nothing on the host */
 	bool release;         /* once: give it back */
 	bool json;            /* once: print JSON */
+	bool background;      /* hooks print nothing: who started us may wait for the end of it */
 	/* Called once: when the first lease holds (text: the lease as text) or when the client
 	 * gives up (text: why). May be NULL. */
 	void (*verdict)(void *arg, int code, const char *text);

@@ -52,6 +52,7 @@ struct cw_hooks {
 	struct cw_list queue;
 	unsigned n_queue;
 	struct job *running;
+	bool quiet;
 	uv_process_t child;
 	uv_timer_t timer;
 	bool freed;
@@ -245,6 +246,8 @@ static void start(struct cw_hooks *h)
 		.stdio = stdio};
 	int mark, r;
 
+	if (h->quiet) /* who waits for the end of our output shall not wait for the hook */
+		stdio[1] = stdio[2] = stdio[0];
 	h->n_queue--;
 	(void) snprintf(program, sizeof program, "%s", h->program);
 	h->running = j;
@@ -270,7 +273,7 @@ static void start(struct cw_hooks *h)
 }
 
 int cw_hooks_new(struct cw_loop *loop, const char *program, const char *mark, unsigned timeout_s,
-	void (*drained)(void *arg), void *arg, struct cw_hooks **ret)
+	bool quiet, void (*drained)(void *arg), void *arg, struct cw_hooks **ret)
 {
 	struct cw_hooks *h = cw_zalloc(1, sizeof *h);
 
@@ -279,6 +282,7 @@ int cw_hooks_new(struct cw_loop *loop, const char *program, const char *mark, un
 	h->loop = loop;
 	h->program = program;
 	h->timeout_ms = (uint64_t) timeout_s * 1000;
+	h->quiet = quiet;
 	h->drained = drained;
 	h->arg = arg;
 	cw_list_init(&h->queue);
@@ -360,17 +364,53 @@ static void describe(struct job *j, const struct cw_hook_facts *f)
 	env(j, "CAUSEWAY_BROKER", cw_broker_str(&l->broker, broker));
 }
 
+static void leave_out(struct cw_hooks *h, struct job *j)
+{
+	cw_log(CW_LOG_WARNING, CW_F(CW_F_EVENT("client.hook"), CW_F_STR("op", j->event)),
+		"too many hooks wait, an old one is left out");
+	cw_list_remove(&j->in_queue);
+	h->n_queue--;
+	(void) cw_free(j);
+}
+
+/* Without renewals ups and downs take turns, so there is a pair: the queue stays bounded. */
+static void make_room(struct cw_hooks *h)
+{
+	struct job *up = NULL;
+
+	cw_list_for_each_safe (it, tmp, &h->queue) {
+		struct job *j = cw_container_of(it, struct job, in_queue);
+
+		if (strcmp(j->event, "renew") == 0) {
+			leave_out(h, j);
+			return;
+		}
+	}
+	cw_list_for_each_safe (it, tmp, &h->queue) {
+		struct job *j = cw_container_of(it, struct job, in_queue);
+
+		if (up) {
+			leave_out(h, up);
+			leave_out(h, j);
+			return;
+		}
+		up = strcmp(j->event, "up") == 0 ? j : NULL;
+	}
+}
+
 void cw_hooks_run(struct cw_hooks *h, const struct cw_hook_facts *facts)
 {
 	struct job *j;
 
 	if (!h->program)
 		return;
-	j = h->n_queue < QUEUE_MAX ? cw_zalloc(1, sizeof *j) : NULL;
+	if (h->n_queue >= QUEUE_MAX)
+		make_room(h);
+	j = cw_zalloc(1, sizeof *j);
 	if (!j) {
 		cw_log(CW_LOG_WARNING,
 			CW_F(CW_F_EVENT("client.hook"), CW_F_STR("op", facts->event)),
-			"too many hooks wait, this one is left out");
+			"no memory for a hook, it is left out");
 		return;
 	}
 	(void) snprintf(j->event, sizeof j->event, "%s", facts->event);

@@ -343,6 +343,7 @@ static int run_up(const struct line *l, const struct cw_client_conf *conf)
 		.once = l->once,
 		.release = l->release,
 		.json = l->json,
+		.background = ready_fd >= 0,
 		.verdict = verdict,
 		.arg = &ready_fd};
 	char *secret = NULL;
