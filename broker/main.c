@@ -407,6 +407,23 @@ static int fail(const char *what, int r, const char *why)
 	return CW_EXIT_FAILURE;
 }
 
+/* A TEP's plugin and options follow its section at each start: that is where to look. One that the
+ * file does not have is the database's. */
+static int fail_engine(const struct daemon *d, int r, const char *why)
+{
+	const struct cw_tep *t = d->engine ? cw_engine_unopened(d->engine) : NULL;
+	char text[2 * WHY_MAX];
+
+	for (size_t i = 0; t && i < d->conf->n_teps; i++) {
+		if (strcmp(d->conf->teps[i].tep.name, t->name) != 0)
+			continue;
+		(void) snprintf(
+			text, sizeof text, "%s:%d: %s", d->config_path, d->conf->teps[i].line, why);
+		return fail("engine", r, text);
+	}
+	return fail("engine", r, why);
+}
+
 static int make_state_dir(const char *path)
 {
 	if (mkdir(path, 0700) == 0 || errno == EEXIST)
@@ -492,7 +509,7 @@ static int bring_up(struct daemon *d)
 			"mechanisms or redirect list do not fit the protocol: %s", cw_strerror(r));
 	if (r == 0)
 		r = cw_engine_start(d->engine, why, sizeof why);
-	return r < 0 ? fail("engine", r, why) : CW_EXIT_OK;
+	return r < 0 ? fail_engine(d, r, why) : CW_EXIT_OK;
 }
 
 static int run(struct daemon *d)

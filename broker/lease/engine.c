@@ -623,8 +623,10 @@ static int load_teps(struct cw_engine *e, struct cw_store_reader *reader, char *
 			if (r < 0)
 				return r;
 			r = cw_tep_open(t, why, why_n);
-			if (r < 0)
+			if (r < 0) {
+				e->unopened = &t->tep;
 				return r;
+			}
 		}
 		after = some[n - 1].id;
 	}
@@ -665,6 +667,11 @@ int cw_engine_new(const struct cw_engine_config *conf, struct cw_engine **ret)
 	}
 	*ret = e;
 	return 0;
+}
+
+const struct cw_tep *cw_engine_unopened(const struct cw_engine *e)
+{
+	return e->unopened;
 }
 
 int cw_engine_start(struct cw_engine *e, char *why, size_t why_n)

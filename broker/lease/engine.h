@@ -75,6 +75,9 @@ int cw_engine_new(
 /* Continues the time line, opens the TEPs, starts the store's writer and the comparison of every
  * TEP. 0, or a code with one line in why. */
 int cw_engine_start(struct cw_engine *e, char *why, size_t why_n) CW_MUST_CHECK;
+/* After a start that failed: the TEP that could not be opened, if that was why; else NULL.
+ * Borrowed. */
+const struct cw_tep *cw_engine_unopened(const struct cw_engine *e);
 /* No new work from here on: sweeps end, TEPs are closed (their bindings stay as their plugins
  * promise), a last heartbeat is written. The store is closed by its owner next; done then runs for
  * every request that is left. */

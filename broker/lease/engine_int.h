@@ -189,6 +189,7 @@ struct cw_engine {
 	int64_t grace_until_s; /* steady: nothing expires before */
 	bool started, stopping, ready;
 	struct cw_engine_tep **teps;
+	const struct cw_tep *unopened; /* that start failed for */
 	unsigned n_teps;
 	struct cw_map *tep_by_id;
 	struct cw_map *pool_names; /* id -> char * */
