@@ -131,7 +131,7 @@ static int set_plain(struct line *l, const char *name, const char *value)
 	else if (strcmp(name, "--keep") == 0)
 		l->keep = true;
 	else if (strcmp(name, "--json") == 0)
-		l->json = true;
+		l->print = l->json = true;
 	else if (strcmp(name, "--check-config") == 0)
 		l->check = true;
 	else if (strcmp(name, "--help") == 0)
@@ -378,8 +378,10 @@ static int cmd_up(const struct line *l)
 	int r;
 
 	if ((l->release || l->print) && !l->once)
-		return cw_prog_usage(
-			"causeway", "%s needs --once", l->release ? "--release" : "--print");
+		return cw_prog_usage("causeway", "%s needs --once",
+			l->release ? "--release"
+			: l->json  ? "--json"
+				   : "--print");
 	r = load(l, true, &conf);
 	if (r == 0 && l->check)
 		(void) printf("the configuration is fine\n");

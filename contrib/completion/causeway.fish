@@ -34,7 +34,7 @@ complete -c causeway -n '__fish_seen_subcommand_from up' -l once -s 1 -d 'get a 
 complete -c causeway -n '__fish_seen_subcommand_from up' -l release -d 'with --once: give the lease back before the end'
 complete -c causeway -n '__fish_seen_subcommand_from up down status renew' -l print -x -a 'json text' -d 'print as text, or as one line of JSON'
 complete -c causeway -n '__fish_seen_subcommand_from down' -l keep -s k -d 'leave the lease with the broker'
-complete -c causeway -n '__fish_seen_subcommand_from down status renew' -l json -s j -d 'print one line of JSON'
+complete -c causeway -n '__fish_seen_subcommand_from up down status renew' -l json -s j -d 'print one line of JSON'
 complete -c causeway -n '__fish_seen_subcommand_from up' -l check-config -d 'check file and flags, then end'
 complete -c causeway -n '__fish_seen_subcommand_from up down status renew version' -l help -s h -d 'print this help'
 complete -c causeway -n '__fish_seen_subcommand_from up down status renew version' -l version -s V -d 'print the version'
