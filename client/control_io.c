@@ -20,12 +20,15 @@
 #include "base/mem.h"
 #include "base/prog.h"
 #include "client/control_io.h"
+#include "client/exit.h"
 #include "client/lock.h"
 #include "client/print.h"
 
 enum {
 	LOCK_MS = 5000, /* for a killed client to be gone */
 	CLIENTS_MAX = 16,
+	CROWD_MAX = 64, /* with those that were just taken, and may be about to ask */
+	SILENT_MS = 200,
 	REQUEST_MAX = 128,
 	REQUEST_MS = 5000,
 	ANSWER_MS = 60000,
@@ -42,6 +45,8 @@ struct client {
 	bool json;
 	bool waiting;
 	bool answered;
+	uint64_t since; /* uv_now() */
+	bool late;      /* all others wait for an answer: this one may not */
 	enum cw_control_command command;
 	unsigned alive;
 	char text[CW_CONTROL_TEXT_MAX];
@@ -204,6 +209,10 @@ static void run_request(struct client *l)
 		run_status(l);
 		return;
 	}
+	if (l->late) {
+		answer(l, CW_EXIT_BUSY, "the client is busy: too many wait for its answer");
+		return;
+	}
 	l->waiting = true;
 	(void) uv_timer_start(&l->timer, on_client_timeout, ANSWER_MS, 0);
 	l->control->ops->command(l->control->arg, l->command, option != NULL);
@@ -254,6 +263,22 @@ static bool may_ask(uv_pipe_t *pipe)
 	       (who.uid == 0 || who.uid == geteuid());
 }
 
+/* Room for a new one: of those that have asked nothing the oldest goes. false: all have asked, and
+ * wait for their answers, or may be about to ask. */
+static bool make_room(struct cw_control *c, const struct client *for_whom)
+{
+	cw_list_for_each_safe (it, tmp, &c->clients) {
+		struct client *l = cw_container_of(it, struct client, in_control);
+
+		if (for_whom->since - l->since < SILENT_MS || l->waiting || l->answered ||
+			uv_is_closing((uv_handle_t *) &l->pipe))
+			continue;
+		close_client(l);
+		return true;
+	}
+	return false;
+}
+
 static void on_connection(uv_stream_t *server, int status)
 {
 	struct cw_control *c = server->data;
@@ -261,7 +286,6 @@ static void on_connection(uv_stream_t *server, int status)
 
 	if (status < 0)
 		return;
-	/* At the cap it is accepted and closed: nobody else's turn to wait. */
 	l = cw_zalloc(1, sizeof *l);
 	if (!l)
 		return;
@@ -270,14 +294,16 @@ static void on_connection(uv_stream_t *server, int status)
 	(void) uv_timer_init(cw_loop_uv(c->loop), &l->timer);
 	l->pipe.data = l->timer.data = l;
 	l->alive = 2;
+	l->since = uv_now(cw_loop_uv(c->loop));
 	cw_list_append(&c->clients, &l->in_control);
 	c->n_clients++;
-	if (uv_accept(server, (uv_stream_t *) &l->pipe) < 0 || c->n_clients > CLIENTS_MAX ||
-		!may_ask(&l->pipe) ||
+	if (uv_accept(server, (uv_stream_t *) &l->pipe) < 0 || !may_ask(&l->pipe) ||
+		c->n_clients > CROWD_MAX ||
 		uv_read_start((uv_stream_t *) &l->pipe, on_alloc, on_read) < 0) {
 		close_client(l);
 		return;
 	}
+	l->late = c->n_clients > CLIENTS_MAX && !make_room(c, l);
 	(void) uv_timer_start(&l->timer, on_client_timeout, REQUEST_MS, 0);
 }
 
