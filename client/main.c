@@ -56,7 +56,8 @@ struct line {
 	const char *config;
 	struct cw_client_flag options[OPTIONS_MAX];
 	size_t n_options;
-	bool foreground, once, release, print, json, keep, check, help, version;
+	const char *print; /* the flag that said how */
+	bool foreground, once, release, json, keep, check, help, version;
 };
 
 static int cmd_up(const struct line *l);
@@ -130,16 +131,17 @@ static int set_plain(struct line *l, const char *name, const char *value)
 		l->release = true;
 	else if (strcmp(name, "--keep") == 0)
 		l->keep = true;
-	else if (strcmp(name, "--json") == 0)
-		l->print = l->json = true;
-	else if (strcmp(name, "--check-config") == 0)
+	else if (strcmp(name, "--json") == 0) {
+		l->print = "--json";
+		l->json = true;
+	} else if (strcmp(name, "--check-config") == 0)
 		l->check = true;
 	else if (strcmp(name, "--help") == 0)
 		l->help = true;
 	else if (strcmp(name, "--version") == 0)
 		l->version = true;
 	else if (strcmp(name, "--print") == 0) {
-		l->print = true;
+		l->print = "--print";
 		l->json = strcmp(value, "json") == 0;
 		if (!l->json && strcmp(value, "text") != 0)
 			return cw_prog_usage(
@@ -378,10 +380,8 @@ static int cmd_up(const struct line *l)
 	int r;
 
 	if ((l->release || l->print) && !l->once)
-		return cw_prog_usage("causeway", "%s needs --once",
-			l->release ? "--release"
-			: l->json  ? "--json"
-				   : "--print");
+		return cw_prog_usage(
+			"causeway", "%s needs --once", l->release ? "--release" : l->print);
 	r = load(l, true, &conf);
 	if (r == 0 && l->check)
 		(void) printf("the configuration is fine\n");

@@ -58,7 +58,8 @@ int cw_mech_of(struct cw_slice name)
  * with a name server that does not answer, 10 s and more of the caller's thread. No mechanism used
  * here sends the name. So Cyrus, and whoever else asks in this process, gets one with a dot; the
  * program's own symbol comes before the C library's. */
-__attribute__((visibility("default"))) int gethostname(char *name, size_t n)
+#pragma GCC visibility push(default)
+int gethostname(char *name, size_t n)
 {
 	struct utsname self;
 	int k;
@@ -71,6 +72,7 @@ __attribute__((visibility("default"))) int gethostname(char *name, size_t n)
 	errno = ENAMETOOLONG;
 	return -1;
 }
+#pragma GCC visibility pop
 
 /* --- callbacks of Cyrus --- */
 

@@ -219,7 +219,7 @@ static void mistakes(void **state)
 		/* Single values and what they do together: all of it at once. */
 		{"broker = { \"a\" }\nuser = 3 retry-mn = 1\npassword-file = \"/nonexistent\"\n"
 		 "tunnel {\n mtu = 1239\n}\ntls {\n key = \"k\"\n}\n",
-			"c.conf:5: 1239 is too small", 6},
+			"c.conf:5: 1239 is too small", 7},
 	};
 	const struct cw_client_flag quote[] = {{"--user", NULL, "user", "a\nb"}};
 	char problems[4096];
