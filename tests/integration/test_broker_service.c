@@ -82,21 +82,14 @@ static void an_address_in_use(void **state)
 	link_close(&l);
 }
 
-static void tls_and_external(void **state)
+/* Who comes over TLS: without a certificate, with ours, with one of another authority. */
+static struct cw_tls_ctx *none, *mine, *foreign;
+
+static void tls_contexts(void)
 {
 	struct cw_tls_config tc = {.server_name = "localhost"};
-	struct cw_tls_ctx *none, *mine, *foreign;
 	char ca[128], cert[128], key[128], cert2[128], key2[128];
-	struct link l;
 
-	(void) state;
-	proc_open(&p,
-		"tsp { listen = { \"[::1]:0\" } mechanisms = { \"EXTERNAL\", \"PLAIN\", \"ANONYMOUS\" } }\n"
-		"tls { listen = { \"[::1]:0\" } cert = \"server.pem\" key = \"server.key\" ca = \"ca.pem\" }\n" TEP
-			POOL "user \"alice\" { password = \"secret\" }\n");
-	test_certs_make(p.dir);
-	proc_start(&p);
-	assert_true(p.tls_port != 0);
 	(void) snprintf(ca, sizeof ca, "%s/ca.pem", p.dir);
 	(void) snprintf(cert, sizeof cert, "%s/client.pem", p.dir);
 	(void) snprintf(key, sizeof key, "%s/client.key", p.dir);
@@ -110,8 +103,13 @@ static void tls_and_external(void **state)
 	tc.cert_file = cert2;
 	tc.key_file = key2;
 	assert_int_equal(cw_tls_ctx_new(&tc, &foreign), 0);
+}
 
-	/* PLAIN and EXTERNAL are TLS's only. */
+/* PLAIN and EXTERNAL are TLS's only. */
+static void external_with_a_certificate(void)
+{
+	struct link l;
+
 	link_tcp(&l, p.port);
 	link_puts(&l, "VERSION=2.0.0\r\n");
 	assert_string_equal(
@@ -128,7 +126,13 @@ static void tls_and_external(void **state)
 	assert_non_null(strstr(link_ask(&l, "info", "2001:db8:9::9", NULL), "\n200 "));
 	link_close(&l);
 	assert_true(proc_log_has(&p, "principal=user:host1.example.net", 2000));
-	/* Without a certificate, or with a stranger's, there is nobody to be. */
+}
+
+/* Without a certificate, or with a stranger's, there is nobody to be. */
+static void external_without_one(void)
+{
+	struct link l;
+
 	link_tls(&l, p.tls_port, none);
 	link_puts(&l, "VERSION=2.0.0\r\n");
 	(void) link_read(&l, "\r\n", 5000);
@@ -143,6 +147,40 @@ static void tls_and_external(void **state)
 		assert_non_null(strstr(link_read(&l, "300 ", 5000), "300 "));
 	}
 	link_close(&l);
+}
+
+/* A new certificate is taken at SIGHUP; connections that are open stay. */
+static void certificate_is_renewed(void)
+{
+	struct link l;
+
+	link_tls(&l, p.tls_port, none);
+	test_certs_make(p.dir);
+	assert_int_equal(kill(p.pid, SIGHUP), 0);
+	assert_true(proc_log_has(&p, "event=reload", 5000));
+	link_puts(&l, "VERSION=2.0.0\r\n");
+	assert_non_null(strstr(link_read(&l, "\r\n", 5000), "CAPABILITY"));
+	link_close(&l);
+	link_tls(&l, p.tls_port, none); /* trusts the old authority */
+	assert_true(l.closed || !cw_tls_ready(l.tls));
+	link_close(&l);
+}
+
+static void tls_and_external(void **state)
+{
+	struct link l;
+
+	(void) state;
+	proc_open(&p,
+		"tsp { listen = { \"[::1]:0\" } mechanisms = { \"EXTERNAL\", \"PLAIN\", \"ANONYMOUS\" } }\n"
+		"tls { listen = { \"[::1]:0\" } cert = \"server.pem\" key = \"server.key\" ca = \"ca.pem\" }\n" TEP
+			POOL "user \"alice\" { password = \"secret\" }\n");
+	test_certs_make(p.dir);
+	proc_start(&p);
+	assert_true(p.tls_port != 0);
+	tls_contexts();
+	external_with_a_certificate();
+	external_without_one();
 	/* A password, under TLS. */
 	link_tls(&l, p.tls_port, none);
 	link_puts(&l, "VERSION=2.0.0\r\n");
@@ -156,20 +194,10 @@ static void tls_and_external(void **state)
 	(void) link_read(&l, NULL, 5000);
 	assert_true(l.closed);
 	link_close(&l);
-	/* A new certificate is taken at SIGHUP; connections that are open stay. */
-	link_tls(&l, p.tls_port, none);
-	test_certs_make(p.dir);
-	assert_int_equal(kill(p.pid, SIGHUP), 0);
-	assert_true(proc_log_has(&p, "event=reload", 5000));
-	link_puts(&l, "VERSION=2.0.0\r\n");
-	assert_non_null(strstr(link_read(&l, "\r\n", 5000), "CAPABILITY"));
-	link_close(&l);
-	link_tls(&l, p.tls_port, none); /* trusts the old authority */
-	assert_true(l.closed || !cw_tls_ready(l.tls));
-	link_close(&l);
-	(void) cw_tls_ctx_free(none);
-	(void) cw_tls_ctx_free(mine);
-	(void) cw_tls_ctx_free(foreign);
+	certificate_is_renewed();
+	none = cw_tls_ctx_free(none);
+	mine = cw_tls_ctx_free(mine);
+	foreign = cw_tls_ctx_free(foreign);
 	/* No password was ever logged. */
 	assert_false(proc_log_has(&p, "secret", 0));
 }

@@ -41,115 +41,117 @@
 #define RANGE   "INSERT INTO pool_range (pool, ps_len, lo, hi) VALUES "
 #define RESERVE "INSERT INTO reservation (pool, addr, psid, principal) VALUES "
 
+/* Pool 1: 100..199 and 300..399, whole; pool 2: 1000..1003, 16 sets. Lease 1 at (100, 0), 2
+ * at (1000, 3). */
+static const char *const must_refuse[] = {
+	/* two holders of one place, one tenure twice */
+	LEASE("100", "0", "9", "9", "1", "1", "1", "0"),
+	LEASE("101", "0", "1", "9", "1", "1", "1", "0"),
+	LEASE("1000", "3", "9", "9", "2", "1", "1", "0"),
+	"UPDATE lease SET id = 1 WHERE addr = 1000",
+	"UPDATE lease SET psid = 3, addr = 1000 WHERE addr = 100",
+	/* outside the pool, in another one's range, of another shape */
+	LEASE("99", "0", "9", "9", "1", "1", "1", "0"),
+	LEASE("200", "0", "9", "9", "1", "1", "1", "0"),
+	LEASE("101", "0", "9", "9", "2", "1", "1", "0"),
+	LEASE("1001", "0", "9", "9", "1", "1", "1", "0"),
+	LEASE("101", "1", "9", "9", "1", "1", "1", "0"),
+	LEASE("1001", "16", "9", "9", "2", "1", "1", "0"),
+	"UPDATE lease SET addr = 101 WHERE addr = 100",
+	"UPDATE lease SET pool = 2 WHERE addr = 100",
+	"UPDATE lease SET psid = 4 WHERE addr = 1000",
+	LEASE_IN("150", "0", "1", "0", "100", "200"), /* no such range */
+	LEASE_IN("250", "0", "1", "0", "100", "199"),
+	LEASE_IN("150", "0", "2", "0", "100", "199"),
+	LEASE_IN("1001", "0", "2", "5", "1000", "1003"),
+	LEASE_IN("1001", "16", "2", "4", "1000", "1003"),
+	LEASE_IN("1001", "16", "2", "5", "1000", "1003"),
+	"UPDATE lease SET ps_len = 5 WHERE addr = 1000",
+	"UPDATE lease SET range_hi = 200 WHERE addr = 100",
+	/* impossible values */
+	LEASE("-1", "0", "9", "9", "1", "1", "1", "0"),
+	LEASE("4294967296", "0", "9", "9", "1", "1", "1", "0"),
+	LEASE_IN("'x'", "0", "1", "0", "100", "199"),
+	LEASE("101", "-1", "9", "9", "1", "1", "1", "0"),
+	LEASE("101", "0", "0", "9", "1", "1", "1", "0"),
+	LEASE("101", "0", "9", "8", "1", "1", "1", "0"),
+	LEASE("101", "0", "9", "9", "1", "1", "4", "0"),
+	LEASE("101", "0", "9", "9", "1", "NULL", "1", "0"),
+	LEASE("101", "0", "9", "9", "1", "77", "1", "0"),
+	LEASE("101", "0", "9", "9", "1", "1", "1", "2"),
+	LEASE("101", "0", "9", "9", "1", "1", "2", "0"),
+	"UPDATE lease SET client6 = x'00' WHERE addr = 100",
+	"UPDATE lease SET principal = '' WHERE addr = 100",
+	"UPDATE lease SET state = 7",
+	"UPDATE lease SET live = 0 WHERE addr = 100",
+	/* ranges */
+	RANGE "(1, 0, 199, 250)",
+	RANGE "(2, 4, 50, 100)",
+	RANGE "(2, 4, 150, 160)",
+	RANGE "(2, 4, 0, 4294967295)",
+	RANGE "(1, 0, 100, 199)",
+	"INSERT OR REPLACE INTO pool_range (id, pool, ps_len, lo, hi) VALUES (1, 1, 0, 100, 100)",
+	RANGE "(1, 4, 500, 510)", /* not the pool's shape */
+	"UPDATE pool_range SET ps_len = 4 WHERE id = 1",
+	RANGE "(1, 0, 10, 9)",
+	RANGE "(1, 0, 10, 4294967296)",
+	RANGE "(9, 0, 10, 11)",
+	"UPDATE pool_range SET hi = 150 WHERE id = 1",
+	"UPDATE pool_range SET pool = 2 WHERE id = 1",
+	"DELETE FROM pool_range WHERE id = 1",
+	"DELETE FROM pool_range WHERE id = 2", /* a reservation */
+	/* exclusions */
+	"INSERT INTO exclusion (pool, lo, hi) VALUES (1, 119, 140)",
+	"UPDATE exclusion SET hi = 150",
+	/* pools */
+	"UPDATE pool SET ps_len = 5 WHERE id = 2",
+	"UPDATE pool SET ps_offset = 1 WHERE id = 2",
+	"DELETE FROM pool WHERE id = 1",
+	POOL "(1,'p1',1,0,0,0,0,60,60,60,0,0,0,0)",
+	POOL "(1,'x y',1,0,0,0,0,60,60,60,0,0,0,0)",
+	POOL "(1,'n',9,0,0,0,0,60,60,60,0,0,0,0)",
+	POOL "(1,'n',1,8,9,0,0,60,60,60,0,0,0,0)",
+	POOL "(1,'n',1,1,0,0,0,60,60,60,0,0,0,0)",
+	POOL "(1,'n',1,0,0,0,3,60,60,60,0,0,0,0)",
+	POOL "(1,'n',1,0,0,0,0,59,60,61,0,0,0,0)",
+	POOL "(1,'n',1,0,0,0,0,60,61,60,0,0,0,0)",
+	/* reservations */
+	RESERVE "(1, 350, 0, 'v')",
+	RESERVE "(1, 200, 0, 'v')",
+	RESERVE "(2, 101, 0, 'v')",
+	RESERVE "(2, 1000, 16, 'v')",
+	RESERVE "(1, 101, 0, '')",
+	"UPDATE reservation SET addr = 101",
+	/* TEPs */
+	"DELETE FROM tep WHERE id = 1",
+	TEP "(1,'t1','null','',NULL,zeroblob(16),0)",
+	TEP "(1,'t3','null','',NULL,zeroblob(15),0)",
+	TEP "(1,'t3','null','',4294967296,zeroblob(16),0)",
+	/* history, outbox, users, audit */
+	HISTORY "(1,1,1,100,0,0,0,1,0,5,NULL,zeroblob(16),'u')",
+	HISTORY "(9,1,1,100,0,9,9,1,0,5,NULL,zeroblob(16),'u')",
+	HISTORY "(9,1,1,100,0,0,0,1,0,5,6,zeroblob(16),'u')", /* ended without a reason */
+	"INSERT INTO outbox (lease, generation, what) VALUES (9, 9, 1)",
+	"INSERT INTO outbox (lease, generation, what) VALUES (9, 8, 0)",
+	"INSERT INTO credential (account, kind, verifier) VALUES (99, 'x', 'y')",
+	"UPDATE audit SET actor = 'nobody'",
+	"DELETE FROM audit",
+	"INSERT INTO broker_state (id, seq) VALUES (2, 0)",
+	"INSERT INTO unused (pool_range, last, next) VALUES (1, 5, 6)",
+};
+
+static const char *const must_accept[] = {
+	LEASE("101", "0", "3", "3", "1", "1", "1", "0"),
+	LEASE("1000", "4", "4", "4", "2", "1", "1", "0"),
+	LEASE("399", "0", "5", "5", "1", "NULL", "0", "1"),
+	RANGE "(2, 4, 200, 299)",
+	"INSERT INTO exclusion (pool, lo, hi) VALUES (2, 119, 140)", /* another pool's */
+	"UPDATE pool SET ps_len = 4, place = 3 WHERE id = 2",
+	"UPDATE lease SET state = 0, live = 0, reason = 1 WHERE id = 1",
+};
+
 static void the_tables_refuse(void **state)
 {
-	/* Pool 1: 100..199 and 300..399, whole; pool 2: 1000..1003, 16 sets. Lease 1 at (100, 0), 2
-	 * at (1000, 3). */
-	static const char *const refused[] = {
-		/* two holders of one place, one tenure twice */
-		LEASE("100", "0", "9", "9", "1", "1", "1", "0"),
-		LEASE("101", "0", "1", "9", "1", "1", "1", "0"),
-		LEASE("1000", "3", "9", "9", "2", "1", "1", "0"),
-		"UPDATE lease SET id = 1 WHERE addr = 1000",
-		"UPDATE lease SET psid = 3, addr = 1000 WHERE addr = 100",
-		/* outside the pool, in another one's range, of another shape */
-		LEASE("99", "0", "9", "9", "1", "1", "1", "0"),
-		LEASE("200", "0", "9", "9", "1", "1", "1", "0"),
-		LEASE("101", "0", "9", "9", "2", "1", "1", "0"),
-		LEASE("1001", "0", "9", "9", "1", "1", "1", "0"),
-		LEASE("101", "1", "9", "9", "1", "1", "1", "0"),
-		LEASE("1001", "16", "9", "9", "2", "1", "1", "0"),
-		"UPDATE lease SET addr = 101 WHERE addr = 100",
-		"UPDATE lease SET pool = 2 WHERE addr = 100",
-		"UPDATE lease SET psid = 4 WHERE addr = 1000",
-		LEASE_IN("150", "0", "1", "0", "100", "200"), /* no such range */
-		LEASE_IN("250", "0", "1", "0", "100", "199"),
-		LEASE_IN("150", "0", "2", "0", "100", "199"),
-		LEASE_IN("1001", "0", "2", "5", "1000", "1003"),
-		LEASE_IN("1001", "16", "2", "4", "1000", "1003"),
-		LEASE_IN("1001", "16", "2", "5", "1000", "1003"),
-		"UPDATE lease SET ps_len = 5 WHERE addr = 1000",
-		"UPDATE lease SET range_hi = 200 WHERE addr = 100",
-		/* impossible values */
-		LEASE("-1", "0", "9", "9", "1", "1", "1", "0"),
-		LEASE("4294967296", "0", "9", "9", "1", "1", "1", "0"),
-		LEASE_IN("'x'", "0", "1", "0", "100", "199"),
-		LEASE("101", "-1", "9", "9", "1", "1", "1", "0"),
-		LEASE("101", "0", "0", "9", "1", "1", "1", "0"),
-		LEASE("101", "0", "9", "8", "1", "1", "1", "0"),
-		LEASE("101", "0", "9", "9", "1", "1", "4", "0"),
-		LEASE("101", "0", "9", "9", "1", "NULL", "1", "0"),
-		LEASE("101", "0", "9", "9", "1", "77", "1", "0"),
-		LEASE("101", "0", "9", "9", "1", "1", "1", "2"),
-		LEASE("101", "0", "9", "9", "1", "1", "2", "0"),
-		"UPDATE lease SET client6 = x'00' WHERE addr = 100",
-		"UPDATE lease SET principal = '' WHERE addr = 100",
-		"UPDATE lease SET state = 7",
-		"UPDATE lease SET live = 0 WHERE addr = 100",
-		/* ranges */
-		RANGE "(1, 0, 199, 250)",
-		RANGE "(2, 4, 50, 100)",
-		RANGE "(2, 4, 150, 160)",
-		RANGE "(2, 4, 0, 4294967295)",
-		RANGE "(1, 0, 100, 199)",
-		"INSERT OR REPLACE INTO pool_range (id, pool, ps_len, lo, hi) VALUES (1, 1, 0, 100, 100)",
-		RANGE "(1, 4, 500, 510)", /* not the pool's shape */
-		"UPDATE pool_range SET ps_len = 4 WHERE id = 1",
-		RANGE "(1, 0, 10, 9)",
-		RANGE "(1, 0, 10, 4294967296)",
-		RANGE "(9, 0, 10, 11)",
-		"UPDATE pool_range SET hi = 150 WHERE id = 1",
-		"UPDATE pool_range SET pool = 2 WHERE id = 1",
-		"DELETE FROM pool_range WHERE id = 1",
-		"DELETE FROM pool_range WHERE id = 2", /* a reservation */
-		/* exclusions */
-		"INSERT INTO exclusion (pool, lo, hi) VALUES (1, 119, 140)",
-		"UPDATE exclusion SET hi = 150",
-		/* pools */
-		"UPDATE pool SET ps_len = 5 WHERE id = 2",
-		"UPDATE pool SET ps_offset = 1 WHERE id = 2",
-		"DELETE FROM pool WHERE id = 1",
-		POOL "(1,'p1',1,0,0,0,0,60,60,60,0,0,0,0)",
-		POOL "(1,'x y',1,0,0,0,0,60,60,60,0,0,0,0)",
-		POOL "(1,'n',9,0,0,0,0,60,60,60,0,0,0,0)",
-		POOL "(1,'n',1,8,9,0,0,60,60,60,0,0,0,0)",
-		POOL "(1,'n',1,1,0,0,0,60,60,60,0,0,0,0)",
-		POOL "(1,'n',1,0,0,0,3,60,60,60,0,0,0,0)",
-		POOL "(1,'n',1,0,0,0,0,59,60,61,0,0,0,0)",
-		POOL "(1,'n',1,0,0,0,0,60,61,60,0,0,0,0)",
-		/* reservations */
-		RESERVE "(1, 350, 0, 'v')",
-		RESERVE "(1, 200, 0, 'v')",
-		RESERVE "(2, 101, 0, 'v')",
-		RESERVE "(2, 1000, 16, 'v')",
-		RESERVE "(1, 101, 0, '')",
-		"UPDATE reservation SET addr = 101",
-		/* TEPs */
-		"DELETE FROM tep WHERE id = 1",
-		TEP "(1,'t1','null','',NULL,zeroblob(16),0)",
-		TEP "(1,'t3','null','',NULL,zeroblob(15),0)",
-		TEP "(1,'t3','null','',4294967296,zeroblob(16),0)",
-		/* history, outbox, users, audit */
-		HISTORY "(1,1,1,100,0,0,0,1,0,5,NULL,zeroblob(16),'u')",
-		HISTORY "(9,1,1,100,0,9,9,1,0,5,NULL,zeroblob(16),'u')",
-		HISTORY "(9,1,1,100,0,0,0,1,0,5,6,zeroblob(16),'u')", /* ended without a reason */
-		"INSERT INTO outbox (lease, generation, what) VALUES (9, 9, 1)",
-		"INSERT INTO outbox (lease, generation, what) VALUES (9, 8, 0)",
-		"INSERT INTO credential (account, kind, verifier) VALUES (99, 'x', 'y')",
-		"UPDATE audit SET actor = 'nobody'",
-		"DELETE FROM audit",
-		"INSERT INTO broker_state (id, seq) VALUES (2, 0)",
-		"INSERT INTO unused (pool_range, last, next) VALUES (1, 5, 6)",
-	};
-	static const char *const accepted[] = {
-		LEASE("101", "0", "3", "3", "1", "1", "1", "0"),
-		LEASE("1000", "4", "4", "4", "2", "1", "1", "0"),
-		LEASE("399", "0", "5", "5", "1", "NULL", "0", "1"),
-		RANGE "(2, 4, 200, 299)",
-		"INSERT INTO exclusion (pool, lo, hi) VALUES (2, 119, 140)", /* another pool's */
-		"UPDATE pool SET ps_len = 4, place = 3 WHERE id = 2",
-		"UPDATE lease SET state = 0, live = 0, reason = 1 WHERE id = 1",
-	};
 	struct fx *fx = *state;
 
 	assert_int_equal(
@@ -163,17 +165,17 @@ static void the_tables_refuse(void **state)
 				"0") ";" HISTORY "(1,1,1,100,0,0,0,1,0,5,NULL,zeroblob(16),'u');"
 				     "INSERT INTO audit (wall_s, actor, verb, object, detail) VALUES (1,'a','b','c','d')"),
 		SQLITE_OK);
-	for (size_t i = 0; i < CW_ARRAY_LEN(refused); i++) {
-		int rc = fx_sql(fx, refused[i]);
+	for (size_t i = 0; i < CW_ARRAY_LEN(must_refuse); i++) {
+		int rc = fx_sql(fx, must_refuse[i]);
 
 		if ((rc & 0xff) != SQLITE_CONSTRAINT)
-			fail_msg("not refused (%d): %s", rc, refused[i]);
+			fail_msg("not refused (%d): %s", rc, must_refuse[i]);
 	}
-	for (size_t i = 0; i < CW_ARRAY_LEN(accepted); i++) {
-		int rc = fx_sql(fx, accepted[i]);
+	for (size_t i = 0; i < CW_ARRAY_LEN(must_accept); i++) {
+		int rc = fx_sql(fx, must_accept[i]);
 
 		if (rc != SQLITE_OK)
-			fail_msg("refused (%d): %s", rc, accepted[i]);
+			fail_msg("refused (%d): %s", rc, must_accept[i]);
 	}
 	assert_int_equal(fx_sql_int(fx, "SELECT count(*) FROM lease"), 5);
 }
