@@ -7,8 +7,8 @@
 static const struct cw_dp_ops no_ops;
 #endif
 
-#if BAD == \
-	1 /* another ABI: nothing behind abi may be looked at, so the rest would crash who does */
+#if BAD == 1
+/* Another ABI: nothing behind abi may be looked at, so the rest would crash who does. */
 const struct cw_dp_plugin cw_dataplane_plugin = {
 	.abi = CW_DP_ABI + 1,
 	.size = 8,
@@ -32,8 +32,8 @@ const struct cw_dp_plugin cw_dataplane_plugin = {
 	.needs = "",
 	.ops = &no_ops,
 };
-#elif BAD == \
-	4 /* its size ends before `check`: that is not looked at, it would crash who calls it */
+#elif BAD == 4
+/* Its size ends before `check`: that is not looked at, it would crash who calls it. */
 static const uintptr_t some_ops[sizeof(struct cw_dp_ops) / sizeof(uintptr_t)] = {
 	8, 8, 8, 8, 8, 8, 8, 8};
 

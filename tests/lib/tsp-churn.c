@@ -3,14 +3,15 @@
  * they were answered in FILE, a line per client: "IP6 held IP4", "IP6 none -", "IP6 unknown -"
  * (it asked, and no answer came). Anything no broker may answer ends the program with status 1.
  *
- *	tsp-churn PORT FILE run [-t THREADS] [-i CLIENTS] [-m MS] [-n OPS] [-c CAPACITY] [-s SEED]
- * [-d DELETES] create, renew and delete until MS passed, OPS were done, or the broker is gone.
- * CLIENTS are per thread. CAPACITY is the number of addresses: a client told "full" while fewer
- * than that were held or asked for all the time is a mistake. DELETES: per cent of what holders
- * ask.
+ *	tsp-churn PORT FILE run [-t THREADS] [-i CLIENTS] [-m MS] [-n OPS] [-c CAPACITY]
+ *			[-s SEED] [-d DELETES]
+ *		create, renew and delete until MS passed, OPS were done, or the broker is gone.
+ *		CLIENTS are per thread. CAPACITY is the number of addresses: a client told "full"
+ *		while fewer than that were held or asked for all the time is a mistake.
+ *		DELETES: per cent of what holders ask.
  *	tsp-churn PORT FILE verify
- *		every "held" is true, every "none" too, no address twice; resolves the unknown ones
- * in FILE
+ *		every "held" is true, every "none" too, no address twice; resolves the unknown
+ *		ones in FILE
  *
  * Threads: a client belongs to one thread while it runs; the books of `pool` are under its lock. */
 #include "config.h"

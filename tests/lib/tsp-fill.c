@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Asks a broker for leases and checks them later, for shell tests:
  *
- *	tsp-fill PORT until-refused	"granted IP6 IP4" a line, until a request is refused:
- *"refused CODE text" tsp-fill PORT grant N [FROM]	N leases tsp-fill PORT verify FILE
- * every "granted" line of FILE is still true; exit 1 if not
- *	tsp-fill PORT told		the broker's answer to the first one's info, in one line */
+ *	tsp-fill PORT until-refused
+ *		"granted IP6 IP4" a line, until a request is refused: "refused CODE text"
+ *	tsp-fill PORT grant N [FROM]
+ *		N leases
+ *	tsp-fill PORT verify FILE
+ *		every "granted" line of FILE is still true; exit 1 if not
+ *	tsp-fill PORT told
+ *		the broker's answer to the first one's info, in one line */
 #include "config.h"
 
 #include <arpa/inet.h>
