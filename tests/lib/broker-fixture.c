@@ -115,24 +115,24 @@ void bx_open(struct bx *b, bool file, const struct bx_pool *pool)
 	start_engine(b);
 }
 
-static int set_up(void **state, bool file)
+int bx_set_up(void **state, bool file, const struct bx_pool *pool)
 {
 	static struct bx b;
 
 	fake_tep_reset();
-	bx_open(&b, file, NULL);
+	bx_open(&b, file, pool);
 	*state = &b;
 	return 0;
 }
 
 int bx_set_up_memory(void **state)
 {
-	return set_up(state, false);
+	return bx_set_up(state, false, NULL);
 }
 
 int bx_set_up_file(void **state)
 {
-	return set_up(state, true);
+	return bx_set_up(state, true, NULL);
 }
 
 int bx_tear_down(void **state)

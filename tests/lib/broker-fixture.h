@@ -34,7 +34,9 @@ struct bx_pool {
 void bx_open(struct bx *b, bool file, const struct bx_pool *pool);
 void bx_close(struct bx *b);
 
-/* For cmocka_unit_test_setup_teardown(): *state is one with that pool, in memory or in a file. */
+/* For cmocka_unit_test_setup_teardown(): *state is one as bx_open() makes it; the others without a
+ * pool of their own, in memory or in a file. */
+int bx_set_up(void **state, bool file, const struct bx_pool *pool);
 int bx_set_up_memory(void **state);
 int bx_set_up_file(void **state);
 int bx_tear_down(void **state);

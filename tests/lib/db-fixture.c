@@ -41,6 +41,12 @@ void fx_reopen(struct fx *fx)
 	cw_store_set_hooks(fx->s, &hooks);
 }
 
+void fx_disk_in_memory(void)
+{
+	if (!getenv("TMPDIR") && access("/dev/shm", W_OK) == 0)
+		(void) setenv("TMPDIR", "/dev/shm", 1);
+}
+
 void fx_open(struct fx *fx, bool memory)
 {
 	const char *tmp = getenv("TMPDIR");

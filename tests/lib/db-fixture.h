@@ -23,6 +23,9 @@ struct fx {
 	unsigned n_batches; /* calls of the outbox hook */
 };
 
+/* Before the first fx_open(): folders are made in memory if the user named none, for tests of which
+ * nothing must outlive the machine (a shim knows what a sync makes durable, or no sync matters). */
+void fx_disk_in_memory(void);
 /* memory: ":memory:"; else a database file in a new folder below $TMPDIR or /tmp. */
 void fx_open(struct fx *fx, bool memory);
 /* The same file again (fx->s must be NULL). */

@@ -192,13 +192,5 @@ int open(const char *path, int flags, ...)
 	return (int) syscall(SYS_openat, AT_FDCWD, instead_of(path), flags, mode);
 }
 
-int open64(const char *path, int flags, ...)
-{
-	va_list ap;
-	int mode;
-
-	va_start(ap, flags);
-	mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(ap, int) : 0;
-	va_end(ap);
-	return (int) syscall(SYS_openat, AT_FDCWD, instead_of(path), flags, mode);
-}
+/* The same where off_t has 64 bits. */
+__attribute__((alias("open"))) int open64(const char *path, int flags, ...);

@@ -554,10 +554,7 @@ int main(void)
 		cmocka_unit_test(the_store_is_its_model),
 	};
 
-	/* What a sync makes durable is written down by the shim: the disk itself need not be slow.
-	 */
-	if (!getenv("TMPDIR") && access("/dev/shm", W_OK) == 0)
-		(void) setenv("TMPDIR", "/dev/shm", 1);
+	fx_disk_in_memory();
 	if (shim_register() != SQLITE_OK)
 		return 99;
 	return cmocka_run_group_tests_name("db model", tests, NULL, NULL);

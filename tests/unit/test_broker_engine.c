@@ -13,12 +13,8 @@ static int open_rest(void **state)
 {
 	static const struct bx_pool pool = {
 		.range = "198.51.100.4/32", .lifetime_s = 100, .quarantine_s = 30};
-	static struct bx b;
 
-	fake_tep_reset();
-	bx_open(&b, true, &pool);
-	*state = &b;
-	return 0;
+	return bx_set_up(state, true, &pool);
 }
 
 static void grant_reaches_the_tep_before_the_answer(void **state)
@@ -500,12 +496,8 @@ static void an_old_renewal_never_comes_after_the_end(void **state)
 static int open_large(void **state)
 {
 	static const struct bx_pool pool = {.range = "10.0.0.0/18", .lifetime_s = 1000};
-	static struct bx b;
 
-	fake_tep_reset();
-	bx_open(&b, true, &pool);
-	*state = &b;
-	return 0;
+	return bx_set_up(state, true, &pool);
 }
 
 /* More than a page of the store, a list of the TEP, a batch, and what one turn of the loop sends.

@@ -13,13 +13,15 @@ enum { HOLDS = 1024 };
 static struct tx t;
 static struct tx_session a, b;
 
+/* NULL: it has a lease; else what it was told. */
 static const char *take(struct tx_session *c, unsigned n)
 {
 	const char *said = tx_ask(c, "create", n, NULL);
 
-	return strstr(said, "200 Success")
-	       ? (void) tx_frame(c, "<tunnel action=\"accept\"></tunnel>"),
-	       NULL : said;
+	if (!strstr(said, "200 Success"))
+		return said;
+	(void) tx_frame(c, "<tunnel action=\"accept\"></tunnel>");
+	return NULL;
 }
 
 /* One connection takes leases for client after client: it ends at its bound, its clients keep what

@@ -236,23 +236,15 @@ static void renewal_the_tep_has_not_heard_of(void **state)
 static int open_wide(void **state)
 {
 	static const struct bx_pool pool = {.range = "198.18.0.0/15", .lifetime_s = 3600};
-	static struct bx b;
 
-	fake_tep_reset();
-	bx_open(&b, false, &pool);
-	*state = &b;
-	return 0;
+	return bx_set_up(state, false, &pool);
 }
 
 static int open_short(void **state)
 {
 	static const struct bx_pool pool = {.range = "198.18.0.0/15", .lifetime_s = 100};
-	static struct bx b;
 
-	fake_tep_reset();
-	bx_open(&b, false, &pool);
-	*state = &b;
-	return 0;
+	return bx_set_up(state, false, &pool);
 }
 
 static int answers[16384];

@@ -671,10 +671,6 @@ static void words(void **state)
 
 int main(void)
 {
-	/* Nothing here must survive the machine: memory is faster. */
-	if (!getenv("TMPDIR") && access("/dev/shm", W_OK) == 0)
-		(void) setenv("TMPDIR", "/dev/shm", 1);
-
 	const struct CMUnitTest tests[] = {
 #define T(f) cmocka_unit_test_setup_teardown(f, fx_set_up_memory, fx_tear_down)
 		T(teps),
@@ -694,5 +690,6 @@ int main(void)
 		cmocka_unit_test(words),
 	};
 
+	fx_disk_in_memory();
 	return cmocka_run_group_tests_name("db config", tests, NULL, NULL);
 }

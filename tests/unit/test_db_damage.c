@@ -19,18 +19,8 @@ enum { LEASES = 200, FLIPS = 50 };
 
 static int set_up(void **state)
 {
-	struct fx *fx = calloc(1, sizeof *fx);
-
-	fx_open(fx, false);
-	(void) fx_simple(fx, "198.51.100.0/24");
-	*state = fx;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	fx_close(*state);
-	free(*state);
+	(void) fx_set_up_file(state);
+	(void) fx_simple(*state, "198.51.100.0/24");
 	return 0;
 }
 
@@ -154,7 +144,7 @@ static void bad_row_is_put_aside(void **state)
 		assert_int_equal(op.u.sweep.count, kinds[k].n);
 		assert_int_equal(fx_acquire(fx, "ip6:late", 7000, &again), 0);
 		assert_int_equal(again.addr.v, l[bad].addr.v);
-		(void) tear_down(state);
+		(void) fx_tear_down(state);
 		(void) set_up(state);
 	}
 }
@@ -284,15 +274,12 @@ static void bit_flips(void **state)
 
 int main(void)
 {
-	/* Of what is written here nothing must survive the machine: memory is faster. */
-	if (!getenv("TMPDIR") && access("/dev/shm", W_OK) == 0)
-		(void) setenv("TMPDIR", "/dev/shm", 1);
-
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(bad_row_is_put_aside, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(two_rows_of_one_tenure, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(bit_flips, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(bad_row_is_put_aside, set_up, fx_tear_down),
+		cmocka_unit_test_setup_teardown(two_rows_of_one_tenure, set_up, fx_tear_down),
+		cmocka_unit_test_setup_teardown(bit_flips, set_up, fx_tear_down),
 	};
 
+	fx_disk_in_memory();
 	return cmocka_run_group_tests_name("db damage", tests, NULL, NULL);
 }

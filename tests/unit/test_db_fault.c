@@ -533,10 +533,7 @@ int main(void)
 	};
 	sqlite3_mem_methods failing;
 
-	/* The syncs of this test need no disk: what they make durable is written down by the shim.
-	 */
-	if (!getenv("TMPDIR") && access("/dev/shm", W_OK) == 0)
-		(void) setenv("TMPDIR", "/dev/shm", 1);
+	fx_disk_in_memory();
 	/* Before SQLite is used for anything. */
 	if (sqlite3_config(SQLITE_CONFIG_GETMALLOC, &plain) != SQLITE_OK)
 		return 99;

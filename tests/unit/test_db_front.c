@@ -24,19 +24,9 @@ static void on_done(struct cw_op *op)
 
 static int set_up(void **state)
 {
-	struct fx *fx = calloc(1, sizeof *fx);
-
-	fx_open(fx, true);
-	(void) fx_simple(fx, "10.0.0.0/24");
+	(void) fx_set_up_memory(state);
+	(void) fx_simple(*state, "10.0.0.0/24");
 	n_answers = 0;
-	*state = fx;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	fx_close(*state);
-	free(*state);
 	return 0;
 }
 
@@ -544,7 +534,7 @@ static void many_threads_no_address_twice(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, fx_tear_down)
 		T(what_is_queued_is_one_commit),
 		T(told_before_its_end),
 		T(grants_go_out_together),

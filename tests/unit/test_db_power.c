@@ -233,9 +233,7 @@ int main(void)
 		cmocka_unit_test(without_any_sync_it_does_not_even_open),
 	};
 
-	/* The disk is the recorder's: the files themselves may be in memory. */
-	if (!getenv("TMPDIR") && access("/dev/shm", W_OK) == 0)
-		(void) setenv("TMPDIR", "/dev/shm", 1);
+	fx_disk_in_memory();
 	if (shim_register() != SQLITE_OK)
 		return 1;
 	return cmocka_run_group_tests_name("db power", tests, NULL, NULL);
