@@ -246,6 +246,7 @@ static void write_undone(struct client *c)
 static void lease_down(struct client *c, const struct cw_keeper_action *a)
 {
 	const char *reason = cw_keeper_reason_name(a->reason);
+
 	if (c->opts->once)
 		return;
 	log_lease(&a->lease, "client.down", reason);

@@ -24,8 +24,8 @@ struct cw_hook_facts {
 
 /* program NULL: no hook, and cw_hooks_run() does nothing. mark: in the file MARK.hook stands which
  * hook runs, for the client after one that was killed: it lets that hook end first, within the same
- * timeout. quiet: what hooks print goes nowhere, else to standard error. drained(arg) is called when the last hook has ended (never from inside cw_hooks_run).
- * Strings are borrowed. *ret: given. */
+ * timeout. quiet: what hooks print goes nowhere, else to standard error. drained(arg) is called when
+ * the last hook has ended (never from inside cw_hooks_run). Strings are borrowed. *ret: given. */
 int cw_hooks_new(struct cw_loop *loop, const char *program, const char *mark, unsigned timeout_s,
 	bool quiet, void (*drained)(void *arg), void *arg, struct cw_hooks **ret) CW_MUST_CHECK;
 struct cw_hooks *cw_hooks_free(struct cw_hooks *h); /* kills what runs; returns NULL */

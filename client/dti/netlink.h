@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The little of rtnetlink the client needs: one device's MTU and state, an IPv4 address, routes,
- * and being told when an IPv6 address of the host goes or somebody changes the device. Every request is answered by the kernel
- * within the call. Thread: a handle is its owner's. */
+ * and being told when an IPv6 address of the host goes or somebody changes the device. Every
+ * request is answered by the kernel within the call. Thread: a handle is its owner's. */
 #pragma once
 
 #include <stdbool.h>
