@@ -60,9 +60,8 @@ int cw_conf_load(const char *path, const struct cw_conf_schema *schema, FILE *er
 /* The same for n octets in memory; `path` is only the name for messages. */
 int cw_conf_parse(const char *path, const char *text, size_t n, const struct cw_conf_schema *schema,
 	FILE *err, struct cw_conf **ret) CW_MUST_CHECK;
-/* The same for a text made from a command line, one flag a line: messages name line i as names[i -
- * 1]
- * ("--mtu: ...") instead of by file and line. names: borrowed until cw_conf_free(). */
+/* The same for a text made from a command line, one flag a line: messages name the i-th line by the
+ * i-th of names ("--mtu: ...") instead of by file and line. names: borrowed until cw_conf_free(). */
 int cw_conf_parse_flags(const char *const *names, unsigned n_names, const char *text, size_t n,
 	const struct cw_conf_schema *schema, FILE *err, struct cw_conf **ret) CW_MUST_CHECK;
 /* The one of names (NULL ends them) that `word` was probably meant to be; NULL: none is close. */

@@ -13,31 +13,6 @@
 
 #define PAGE 16
 
-/* ---- rows by name ---- */
-
-#define FIND(kind)                                                                             \
-	int cw_find_##kind(struct cw_store_reader *r, const char *name, struct cw_##kind *ret) \
-	{                                                                                      \
-		struct cw_##kind some[PAGE];                                                   \
-		uint64_t after = 0;                                                            \
-		int n;                                                                         \
-                                                                                               \
-		while ((n = cw_read_##kind##s(r, after, some, PAGE)) > 0) {                    \
-			for (int i = 0; i < n; i++) {                                          \
-				if (strcmp(some[i].name, name) != 0)                           \
-					continue;                                              \
-				*ret = some[i];                                                \
-				return 1;                                                      \
-			}                                                                      \
-			after = some[n - 1].id;                                                \
-		}                                                                              \
-		return n;                                                                      \
-	}
-
-FIND(tep)
-FIND(pool)
-FIND(user)
-
 /* ---- options of the start ---- */
 
 static bool same_text(const char *a, const char *b)
@@ -138,7 +113,7 @@ unsigned cw_differs_fixed(
 static int differs_tep(struct cw_store_reader *r, const struct cw_config_tep *want, struct place *p)
 {
 	struct cw_tep have;
-	int found = cw_find_tep(r, want->tep.name, &have);
+	int found = cw_read_tep(r, want->tep.name, &have);
 
 	if (found <= 0) {
 		if (found == 0)
@@ -190,7 +165,7 @@ static int differs_pool(
 	const struct cw_pool *w = &want->pool;
 	struct cw_pool have;
 	struct cw_tep tep;
-	int found = cw_find_pool(r, w->name, &have);
+	int found = cw_read_pool(r, w->name, &have);
 	int has_tep, ranges, excludes;
 
 	if (found <= 0) {
@@ -198,7 +173,7 @@ static int differs_pool(
 			say(p, NULL, ABSENT);
 		return found;
 	}
-	has_tep = cw_find_tep(r, want->tep, &tep);
+	has_tep = cw_read_tep(r, want->tep, &tep);
 	ranges = same_ranges(r, cw_read_ranges, have.id, want->ranges, want->n_ranges);
 	excludes = same_ranges(r, cw_read_excludes, have.id, want->excludes, want->n_excludes);
 	if (has_tep < 0 || ranges < 0 || excludes < 0)
@@ -251,7 +226,7 @@ static int differs_user(
 	struct cw_store_reader *r, const struct cw_config_user *want, struct place *p)
 {
 	struct cw_user have;
-	int found = cw_find_user(r, want->user.name, &have);
+	int found = cw_read_user(r, want->user.name, &have);
 
 	if (found <= 0) {
 		if (found == 0)

@@ -18,8 +18,3 @@ unsigned cw_differs_fixed(
  * two users. Their number, or a code of the reader. */
 int cw_differs_database(struct cw_store_reader *r, const struct cw_config *conf, const char *path,
 	const _Atomic bool *stop) CW_MUST_CHECK;
-
-/* A row of the database by its name. 1 and *ret, 0: none, or a code. */
-int cw_find_tep(struct cw_store_reader *r, const char *name, struct cw_tep *ret) CW_MUST_CHECK;
-int cw_find_pool(struct cw_store_reader *r, const char *name, struct cw_pool *ret) CW_MUST_CHECK;
-int cw_find_user(struct cw_store_reader *r, const char *name, struct cw_user *ret) CW_MUST_CHECK;

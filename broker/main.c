@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +26,7 @@
 #include "broker/access/tsp/io.h"
 #include "broker/auth/auth.h"
 #include "broker/checkdb.h"
+#include "broker/compare.h"
 #include "broker/differs.h"
 #include "broker/lease/engine.h"
 #include "broker/outside.h"
@@ -53,8 +53,8 @@ struct daemon {
 	uint64_t watchdog_ms;
 	int64_t started_us;
 	bool stopping;
-	_Atomic bool enough; /* for the comparison on the pool: nobody waits for more of it */
-	bool comparing, reload_again;
+	struct cw_compare *compare;
+	bool reload_again; /* when the comparison is over */
 	int exit_code;
 };
 
@@ -139,10 +139,7 @@ static void take_down(struct daemon *d)
 		cw_tsp_io_stop(d->tsp_io, on_io_stopped, d);
 		cw_tsp_io_abort(d->tsp_io);
 	}
-	atomic_store(&d->enough, true);
-	/* At most one password more; its reader is the store's. */
-	while (d->comparing)
-		(void) uv_run(cw_loop_uv(d->loop), UV_RUN_ONCE);
+	d->compare = cw_compare_free(d->compare);
 	d->watchdog = cw_timer_free(d->watchdog);
 	d->stop_timer = cw_timer_free(d->stop_timer);
 	/* Offers of the last connections are given back before the store closes. */
@@ -237,93 +234,6 @@ static void on_terminate(void *arg, int signum)
 	begin_stop(d, CW_EXIT_OK);
 }
 
-/* ---- what differs ---- */
-
-/* A comparison with the database on libuv's pool: it reads, and tries passwords. */
-struct comparison {
-	uv_work_t work;
-	struct daemon *d;
-	struct cw_config *conf; /* its passwords are read there and forgotten here */
-	struct cw_store_reader *reader;
-	int result;
-};
-
-static void comparison_free(struct comparison *c)
-{
-	(void) cw_store_reader_close(c->reader);
-	cw_config_forget(c->conf);
-	(void) cw_config_free(c->conf);
-	(void) cw_free(c);
-}
-
-static void compare(uv_work_t *work)
-{
-	struct comparison *c = work->data;
-
-	c->result = cw_differs_database(c->reader, c->conf, c->d->config_path, &c->d->enough);
-}
-
-static void say_not_compared(const struct daemon *d, int r)
-{
-	cw_log(CW_LOG_WARNING,
-		CW_F(CW_F_EVENT("reload.fail"), CW_F_STR("path", d->config_path), CW_F_ERR(r)),
-		"the configuration was read again, but could not be compared with the database");
-}
-
-static void on_reload(void *arg, int signum);
-
-static void after_compare(uv_work_t *work, int status)
-{
-	struct comparison *c = work->data;
-	struct daemon *d = c->d;
-	int r = status < 0 ? status : c->result;
-
-	d->comparing = false;
-	if (r < 0)
-		say_not_compared(d, r);
-	comparison_free(c);
-	if (d->reload_again)
-		on_reload(d, SIGHUP);
-}
-
-/* conf: borrowed; its passwords are forgotten when it is over, or now. */
-static void begin_compare(struct daemon *d, struct cw_config *conf)
-{
-	struct comparison *c = cw_zalloc(1, sizeof *c);
-	int r = c ? cw_store_reader_open(d->store, &c->reader) : -ENOMEM;
-
-	if (r < 0) {
-		(void) cw_free(c);
-		cw_config_forget(conf);
-		say_not_compared(d, r);
-		return;
-	}
-	atomic_store(&d->enough, false);
-	c->d = d;
-	c->conf = cw_config_ref(conf);
-	c->work.data = c;
-	r = uv_queue_work(cw_loop_uv(d->loop), &c->work, compare, after_compare);
-	if (r < 0) {
-		comparison_free(c);
-		say_not_compared(d, r);
-		return;
-	}
-	d->comparing = true;
-}
-
-/* At the start, when what the database did not have is in it, and no password is left to try. */
-static int compare_at_start(struct daemon *d)
-{
-	struct cw_store_reader *reader;
-	int r = cw_store_reader_open(d->store, &reader);
-
-	if (r < 0)
-		return r;
-	r = cw_differs_database(reader, d->conf, d->config_path, NULL);
-	(void) cw_store_reader_close(reader);
-	return r < 0 ? r : 0;
-}
-
 /* ---- reading again ---- */
 
 static void say_reload_failed(const struct daemon *d, int r, const char *text)
@@ -361,9 +271,9 @@ static void on_reload(void *arg, int signum)
 	(void) signum;
 	if (d->stopping || !d->tsp_io)
 		return;
-	d->reload_again = d->comparing;
-	if (d->comparing) { /* it logs, so the log stays as it is until it is over */
-		atomic_store(&d->enough, true);
+	d->reload_again = cw_compare_running(d->compare);
+	if (d->reload_again) { /* it logs, so the log stays as it is until it is over */
+		cw_compare_hurry(d->compare);
 		return;
 	}
 	cw_prog_notify("RELOADING=1");
@@ -383,10 +293,18 @@ static void on_reload(void *arg, int signum)
 		cw_log_open("causewayd", fresh->log_level, fresh->log_format);
 		cw_log(CW_LOG_NOTICE, CW_F(CW_F_EVENT("reload")), "configuration read again");
 		(void) cw_differs_fixed(d->conf, fresh, d->config_path);
-		begin_compare(d, fresh);
+		cw_compare_begin(d->compare, fresh);
 	}
 	(void) cw_config_free(fresh);
 	cw_prog_notify("READY=1");
+}
+
+static void on_compared(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->reload_again)
+		on_reload(d, SIGHUP);
 }
 
 static void on_dump(void *arg, int signum)
@@ -405,6 +323,19 @@ static int fail(const char *what, int r, const char *why)
 	cw_log(CW_LOG_ERR, CW_F(CW_F_EVENT("start.fail"), CW_F_STR("what", what), CW_F_ERR(r)),
 		why[0] ? why : cw_strerror(r));
 	return CW_EXIT_FAILURE;
+}
+
+/* At the start, when what the database did not have is in it, and no password is left to try. */
+static int compare_at_start(struct daemon *d)
+{
+	struct cw_store_reader *reader;
+	int r = cw_store_reader_open(d->store, &reader);
+
+	if (r < 0)
+		return r;
+	r = cw_differs_database(reader, d->conf, d->config_path, NULL);
+	(void) cw_store_reader_close(reader);
+	return r < 0 ? r : 0;
 }
 
 /* A TEP's plugin and options follow its section at each start: that is where to look. One that the
@@ -500,6 +431,8 @@ static int bring_up(struct daemon *d)
 		.arg = d,
 	};
 	r = cw_auth_new(d->loop, d->store, &d->auth);
+	if (r == 0)
+		r = cw_compare_new(d->loop, d->store, d->config_path, on_compared, d, &d->compare);
 	if (r == 0)
 		r = cw_engine_new(&ec, &d->engine);
 	if (r == 0)

@@ -8,8 +8,8 @@
 
 #include "base/err.h"
 #include "base/tls.h"
+#include "broker/lease/engine.h"
 #include "broker/outside.h"
-#include "dataplane/host/host.h"
 
 #define WHY_MAX 512
 
@@ -20,18 +20,9 @@ static int check_plugins(const struct cw_config *conf, const char *path, FILE *e
 
 	for (size_t i = 0; i < conf->n_teps; i++) {
 		const struct cw_tep *t = &conf->teps[i].tep;
-		const struct cw_dphost_config dc = {
-			.plugin = t->plugin,
-			.directory = conf->plugin_dir,
-			.tep = t->name,
-			.has_ipv4 = t->has_ipv4,
-			.ipv4 = t->ipv4,
-			.ipv6 = t->ipv6,
-			.options = t->options,
-		};
 		char why[WHY_MAX];
 
-		if (cw_dphost_check(&dc, why, sizeof why) < 0) {
+		if (cw_engine_check_tep(t, conf->plugin_dir, why, sizeof why) < 0) {
 			(void) fprintf(err, "%s:%d: tep \"%s\": %s\n", path, conf->teps[i].line,
 				t->name, why);
 			n++;

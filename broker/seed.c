@@ -10,7 +10,6 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "broker/auth/auth.h"
-#include "broker/differs.h"
 #include "broker/seed.h"
 
 static int run(struct cw_store *store, struct cw_op *op, enum cw_op_kind kind, int64_t wall_s)
@@ -25,7 +24,7 @@ static int seed_tep(struct cw_store *store, struct cw_store_reader *reader,
 {
 	struct cw_op *op = cw_zalloc(1, sizeof *op);
 	struct cw_tep have;
-	int r = op ? cw_find_tep(reader, want->name, &have) : -ENOMEM;
+	int r = op ? cw_read_tep(reader, want->name, &have) : -ENOMEM;
 
 	if (r == 0) {
 		op->u.tep = *want;
@@ -51,7 +50,7 @@ static int seed_pool(struct cw_store *store, struct cw_store_reader *reader,
 {
 	struct cw_op *op = cw_zalloc(1, sizeof *op);
 	struct cw_pool have;
-	int r = op ? cw_find_pool(reader, want->pool.name, &have) : -ENOMEM;
+	int r = op ? cw_read_pool(reader, want->pool.name, &have) : -ENOMEM;
 
 	if (r == 0) {
 		op->u.pool.pool = want->pool;
@@ -72,7 +71,7 @@ static int seed_user(struct cw_store *store, struct cw_store_reader *reader,
 	struct cw_credential made[CW_AUTH_KINDS];
 	struct cw_op *op = cw_zalloc(1, sizeof *op);
 	struct cw_user have;
-	int r = op ? cw_find_user(reader, want->user.name, &have) : -ENOMEM;
+	int r = op ? cw_read_user(reader, want->user.name, &have) : -ENOMEM;
 
 	if (r == 0) {
 		r = cw_auth_verifiers(

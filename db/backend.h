@@ -75,6 +75,9 @@ struct cw_reader_ops {
 	int (*reservations)(
 		struct cw_store_reader *r, uint64_t after, struct cw_reservation *to, size_t max);
 	int (*users)(struct cw_store_reader *r, uint64_t after, struct cw_user *to, size_t max);
+	int (*tep)(struct cw_store_reader *r, const char *name, struct cw_tep *ret);
+	int (*pool)(struct cw_store_reader *r, const char *name, struct cw_pool *ret);
+	int (*user)(struct cw_store_reader *r, const char *name, struct cw_user *ret);
 	int (*leases)(struct cw_store_reader *r, const struct cw_lease_filter *filter,
 		struct cw_lease_key after, struct cw_lease *to, size_t max);
 	int (*lease)(struct cw_store_reader *r, uint64_t id, struct cw_lease *ret);

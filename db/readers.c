@@ -42,6 +42,21 @@ int cw_read_users(struct cw_store_reader *r, uint64_t after, struct cw_user *to,
 	return r->ops->users(r, after, to, max);
 }
 
+int cw_read_tep(struct cw_store_reader *r, const char *name, struct cw_tep *ret)
+{
+	return r->ops->tep(r, name, ret);
+}
+
+int cw_read_pool(struct cw_store_reader *r, const char *name, struct cw_pool *ret)
+{
+	return r->ops->pool(r, name, ret);
+}
+
+int cw_read_user(struct cw_store_reader *r, const char *name, struct cw_user *ret)
+{
+	return r->ops->user(r, name, ret);
+}
+
 int cw_read_leases(struct cw_store_reader *r, const struct cw_lease_filter *filter,
 	struct cw_lease_key after, struct cw_lease *to, size_t max)
 {

@@ -12,9 +12,10 @@
  * nobody has been answered about a lease, it may be taken back; `answered` remembers that somebody
  * may have been.
  *
- * When the database fails: BUSY (after the wait of the back end) and no memory fail the batch; FULL fails it, and lookups are served
- * alone; an I/O error or damage ends the store's word for good (guide/reliability.md section 2,
- * rule 6). A constraint that refuses what should have worked makes the batch run again one by one.
+ * When the database fails: BUSY (after the wait of the back end) and no memory fail the batch; FULL
+ * fails it, and lookups are served alone; an I/O error or damage ends the store's word for good
+ * (guide/reliability.md section 2, rule 6). A constraint that refuses what should have worked makes
+ * the batch run again one by one.
  *
  * Threads: queue, runners and stats are shared under their locks; everything else is the writer's.
  */

@@ -406,6 +406,11 @@ int cw_read_reservations(struct cw_store_reader *r, uint64_t after, struct cw_re
 int cw_read_users(
 	struct cw_store_reader *r, uint64_t after, struct cw_user *to, size_t max) CW_MUST_CHECK;
 
+/* One row by its exact name: 1 and *ret, 0 if there is none, or a code. */
+int cw_read_tep(struct cw_store_reader *r, const char *name, struct cw_tep *ret) CW_MUST_CHECK;
+int cw_read_pool(struct cw_store_reader *r, const char *name, struct cw_pool *ret) CW_MUST_CHECK;
+int cw_read_user(struct cw_store_reader *r, const char *name, struct cw_user *ret) CW_MUST_CHECK;
+
 struct cw_lease_key {
 	struct cw_addr4 addr;
 	uint16_t psid;

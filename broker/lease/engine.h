@@ -78,6 +78,10 @@ int cw_engine_start(struct cw_engine *e, char *why, size_t why_n) CW_MUST_CHECK;
 /* After a start that failed: the TEP that could not be opened, if that was why; else NULL.
  * Borrowed. */
 const struct cw_tep *cw_engine_unopened(const struct cw_engine *e);
+/* Whether a start could open this TEP, as far as can be told without opening it. Codes as
+ * cw_dphost_check(), one line in why. Thread: any. */
+int cw_engine_check_tep(
+	const struct cw_tep *tep, const char *plugin_dir, char *why, size_t why_n) CW_MUST_CHECK;
 /* No new work from here on: sweeps end, TEPs are closed (their bindings stay as their plugins
  * promise), a last heartbeat is written. The store is closed by its owner next; done then runs for
  * every request that is left. */

@@ -571,17 +571,30 @@ void cw_tep_poke(struct cw_engine_tep *t)
 		on_wake_timer(t);
 }
 
+/* Borrows from both. */
+static struct cw_dphost_config config_of(const struct cw_tep *t, const char *plugin_dir)
+{
+	return (struct cw_dphost_config){
+		.plugin = t->plugin,
+		.directory = plugin_dir,
+		.tep = t->name,
+		.has_ipv4 = t->has_ipv4,
+		.ipv4 = t->ipv4,
+		.ipv6 = t->ipv6,
+		.options = t->options,
+	};
+}
+
+int cw_engine_check_tep(const struct cw_tep *tep, const char *plugin_dir, char *why, size_t why_n)
+{
+	const struct cw_dphost_config conf = config_of(tep, plugin_dir);
+
+	return cw_dphost_check(&conf, why, why_n);
+}
+
 int cw_tep_open(struct cw_engine_tep *t, char *why, size_t why_n)
 {
-	const struct cw_dphost_config conf = {
-		.plugin = t->tep.plugin,
-		.directory = t->engine->conf.plugin_dir,
-		.tep = t->tep.name,
-		.has_ipv4 = t->tep.has_ipv4,
-		.ipv4 = t->tep.ipv4,
-		.ipv6 = t->tep.ipv6,
-		.options = t->tep.options,
-	};
+	const struct cw_dphost_config conf = config_of(&t->tep, t->engine->conf.plugin_dir);
 	char text[512] = "";
 	int r = cw_dphost_open(t->engine->loop, &conf, text, sizeof text, &t->dp);
 

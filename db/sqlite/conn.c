@@ -477,15 +477,16 @@ static int check_whole(struct cw_backend *b, char *why, size_t why_n)
 	char commits[24];
 	uint64_t missing;
 
-	if (b->memory ||
-		query_text(b->db, "SELECT commits FROM broker_state", commits, sizeof commits) !=
-			SQLITE_OK ||
-		!cw_sq_seen_more(b, strtoull(commits, NULL, 10), &missing))
+	if (b->memory || query_text(b->db, "SELECT commits FROM broker_state", commits,
+				 sizeof commits) != SQLITE_OK)
 		return 0; /* a file of another kind is refused by who looks for that */
+	missing = cw_sq_seen_more(b, strtoull(commits, NULL, 10));
+	if (missing == 0)
+		return 0;
 	(void) snprintf(why, why_n,
 		"%s: the last %" PRIu64
 		" commits before the crash are missing: put its -wal file back, "
-		"or remove %s.seq to go on without them",
+		"or remove %s.commits to go on without them",
 		b->path, missing, b->path);
 	atomic_fetch_add(&b->errors->corrupt, 1);
 	return CW_E_STORE_CORRUPT;
@@ -600,9 +601,9 @@ static int backend_commit(struct cw_backend *b, bool *ret_wrote)
 		return r;
 	wrote = sqlite3_total_changes64(b->db) != b->changes;
 	if (wrote) {
-		cw_sq_int(b->st[CW_SQ_SEQ_SET], 1, (int64_t) b->seq);
-		cw_sq_int(b->st[CW_SQ_SEQ_SET], 2, (int64_t) ++b->commits);
-		r = cw_sq_run(b, CW_SQ_SEQ_SET);
+		cw_sq_int(b->st[CW_SQ_NUMBERS_SET], 1, (int64_t) b->seq);
+		cw_sq_int(b->st[CW_SQ_NUMBERS_SET], 2, (int64_t) ++b->commits);
+		r = cw_sq_run(b, CW_SQ_NUMBERS_SET);
 		if (r < 0)
 			return r;
 	}

@@ -262,16 +262,12 @@ static int clear_ranges(struct cw_backend *b, struct cw_op *op, uint64_t pool, u
 	}
 }
 
-/* Is there a row that statement s finds? 0, CW_E_CONFLICT or the fault. */
-static int must_be_none(struct cw_backend *b, enum cw_sq_statement s, int64_t from, int64_t to)
+/* Is there a row that statement s, already bound, finds? 0, CW_E_CONFLICT or the fault. */
+static int must_be_none(struct cw_backend *b, enum cw_sq_statement s)
 {
 	int64_t found;
-	int r;
+	int r = cw_sq_number(b, s, 0, &found);
 
-	cw_sq_int(b->st[s], 1, from);
-	if (s == CW_SQ_RANGE_RESERVED)
-		cw_sq_int(b->st[s], 2, to);
-	r = cw_sq_number(b, s, 0, &found);
 	return r == 0 && found ? CW_E_CONFLICT : r;
 }
 
@@ -283,8 +279,11 @@ static int range_row_del(struct cw_backend *b, uint64_t id)
 
 static int range_del(struct cw_backend *b, struct cw_op *op, const struct cw_range *range)
 {
-	int r = must_be_none(b, CW_SQ_RANGE_RESERVED, range->lo.v, range->hi.v);
+	int r;
 
+	cw_sq_int(b->st[CW_SQ_RANGE_RESERVED], 1, range->lo.v);
+	cw_sq_int(b->st[CW_SQ_RANGE_RESERVED], 2, range->hi.v);
+	r = must_be_none(b, CW_SQ_RANGE_RESERVED);
 	if (r == 0)
 		r = clear_ranges(b, op, range->pool_id, range->id);
 	return r == 0 ? range_row_del(b, range->id) : r;
@@ -567,8 +566,10 @@ static int pool_del(struct cw_backend *b, struct cw_op *op)
 	struct cw_pool old;
 	int r = pool_get(b, &op->u.pool.pool, &old);
 
-	if (r == 0)
-		r = must_be_none(b, CW_SQ_POOL_USED, (int64_t) old.id, 0);
+	if (r < 0)
+		return r;
+	cw_sq_int(b->st[CW_SQ_POOL_USED], 1, (int64_t) old.id);
+	r = must_be_none(b, CW_SQ_POOL_USED);
 	if (r == 0)
 		r = clear_ranges(b, op, old.id, 0);
 	for (size_t i = 0; i < CW_ARRAY_LEN(steps) && r == 0; i++) {

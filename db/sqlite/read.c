@@ -18,6 +18,9 @@
 #define LEASE_WHERE                                                             \
 	" (l.addr, l.psid) > (?1, ?2) AND l.addr <= ?3 AND (?4 >> l.state) & 1" \
 	" AND (?5 = 0 OR l.tep = ?5) AND (?6 = 0 OR l.pool = ?6)"
+#define USER_SELECT                                                                      \
+	"SELECT a.id, a.version, a.name, a.disabled, a.max_leases, coalesce(p.name, '')" \
+	" FROM account a LEFT JOIN pool p ON p.id = a.pool"
 #define TENURE_SELECT                                                                            \
 	"SELECT h.id, h.pool, h.tep, h.addr, h.psid, h.ps_offset, h.ps_len, h.access, h.reason," \
 	" h.started, h.ended, h.client6, h.principal FROM history h"
@@ -34,8 +37,10 @@
 		" ORDER BY id")                                                                            \
 	X(RESERVATIONS, "SELECT id, pool, addr, psid, principal FROM reservation WHERE id > ?1"        \
 		" ORDER BY id")                                                                            \
-	X(USERS, "SELECT a.id, a.version, a.name, a.disabled, a.max_leases, coalesce(p.name, '')"      \
-		" FROM account a LEFT JOIN pool p ON p.id = a.pool WHERE a.id > ?1 ORDER BY a.id")         \
+	X(USERS, USER_SELECT " WHERE a.id > ?1 ORDER BY a.id")                                         \
+	X(TEP, "SELECT " CW_SQ_TEP " FROM tep t WHERE t.name = ?1")                                    \
+	X(POOL, "SELECT " CW_SQ_POOL " FROM pool p WHERE p.name = ?1")                                 \
+	X(USER, USER_SELECT " WHERE a.name = ?1")                                                      \
 	X(POOL_RANGES, "SELECT lo, hi FROM pool_range WHERE pool = ?1 AND hi >= ?2 ORDER BY lo")       \
 	X(LEASES, LEASE_SELECT " FROM lease l CROSS JOIN pool p ON p.id = l.pool WHERE" LEASE_WHERE    \
 		" ORDER BY l.addr, l.psid")                                                                \
@@ -260,6 +265,37 @@ static int read_history(struct cw_store_reader *r, uint64_t after, struct cw_ten
 {
 	return list(r, READ_HISTORY, after, to, sizeof *to, max, decode_tenure);
 }
+
+/* ---- by name ---- */
+
+static int named(struct cw_store_reader *base, enum read what, const char *name, void *ret,
+	size_t size, bool (*decode)(sqlite3_stmt *st, void *item))
+{
+	struct cw_sq_reader *r = inside(base);
+	int n;
+
+	cw_sq_text(r->st[what], 1, name);
+	n = collect(r, what, ret, size, 1, decode);
+	(void) sqlite3_clear_bindings(r->st[what]); /* it points to the caller's name */
+	return n;
+}
+
+static int read_tep(struct cw_store_reader *r, const char *name, struct cw_tep *ret)
+{
+	return named(r, READ_TEP, name, ret, sizeof *ret, decode_tep);
+}
+
+static int read_pool(struct cw_store_reader *r, const char *name, struct cw_pool *ret)
+{
+	return named(r, READ_POOL, name, ret, sizeof *ret, decode_pool);
+}
+
+static int read_user(struct cw_store_reader *r, const char *name, struct cw_user *ret)
+{
+	return named(r, READ_USER, name, ret, sizeof *ret, decode_user);
+}
+
+/* ---- leases ---- */
 
 static void bind_filter(
 	sqlite3_stmt *st, const struct cw_lease_filter *f, struct cw_lease_key after, int64_t upto)
@@ -488,6 +524,9 @@ static const struct cw_reader_ops reader_ops = {
 	.excludes = read_excludes,
 	.reservations = read_reservations,
 	.users = read_users,
+	.tep = read_tep,
+	.pool = read_pool,
+	.user = read_user,
 	.leases = read_leases,
 	.lease = read_lease,
 	.who = read_who,

@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Has the database lost what was answered? After a crash the newest leases are in the WAL alone,
  * and SQLite takes a database without one, or with an older one, for whole. So the number of the
- * last commit is also kept beside it, in PATH.seq, while a broker uses it: 8 octets, big-endian,
+ * last commit is also kept beside it, in PATH.commits, while a broker uses it: 8 octets, big-endian,
  * and the same inverted. It is written after the commit and never synced: after a crash of the
  * process it is exact, after a power cut it may be old or unreadable, and in no case is it ahead of
  * what the database must hold. A clean end removes it. */
 #include "config.h"
 
 #include <endian.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -24,25 +22,24 @@ struct seen {
 
 static bool name_of(const struct cw_backend *b, char *to, size_t n)
 {
-	int r = snprintf(to, n, "%s.seq", b->path);
+	int r = snprintf(to, n, "%s.commits", b->path);
 
 	return r > 0 && (size_t) r < n;
 }
 
-bool cw_sq_seen_more(const struct cw_backend *b, uint64_t commits, uint64_t *ret_missing)
+uint64_t cw_sq_seen_more(const struct cw_backend *b, uint64_t commits)
 {
 	char name[PATH_MAX];
 	CW_CLEANUP(cw_closep) int fd = -1;
 	struct seen s;
 
 	if (!name_of(b, name, sizeof name))
-		return false;
+		return 0;
 	fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 || pread(fd, &s, sizeof s, 0) != sizeof s || s.inverted != ~s.commits ||
 		be64toh(s.commits) <= commits)
-		return false;
-	*ret_missing = be64toh(s.commits) - commits;
-	return true;
+		return 0;
+	return be64toh(s.commits) - commits;
 }
 
 void cw_sq_seen_begin(struct cw_backend *b)

@@ -29,7 +29,7 @@
 	X(BACK, "ROLLBACK TO one")                                                                     \
 	X(SEQ_GET, "SELECT seq FROM broker_state WHERE id = 1")                                        \
 	X(COMMITS_GET, "SELECT commits FROM broker_state WHERE id = 1")                                \
-	X(SEQ_SET, "UPDATE broker_state SET seq = ?1, commits = ?2 WHERE id = 1")                      \
+	X(NUMBERS_SET, "UPDATE broker_state SET seq = ?1, commits = ?2 WHERE id = 1")                  \
 	X(HEARTBEAT, "UPDATE broker_state SET boot_id = ?1, boot_ms = ?2, steady_s = ?3, wall_s = ?4"  \
 		" WHERE id = 1")                                                                           \
 	X(AUDIT, "INSERT INTO audit (wall_s, actor, verb, object, detail) VALUES (?1, ?2, ?3, ?4, ?5)") \

@@ -91,7 +91,7 @@ struct cw_backend {
 	int checkpoint_at;         /* pages of WAL */
 	uint64_t seq;              /* last id or generation given out */
 	uint64_t commits;          /* that wrote, in this database's life */
-	int seen_fd;               /* PATH.seq, or -1 */
+	int seen_fd;               /* PATH.commits, or -1 */
 	struct cw_sq_cache *cache; /* NULL: to be rebuilt */
 	sqlite3_stmt *st[CW_SQ_COUNT_OF];
 };
@@ -206,8 +206,8 @@ int cw_sq_salvage(sqlite3 *db);
 
 /* ---- seen.c ---- */
 
-/* Does a crash's PATH.seq know of more commits? And of how many. */
-bool cw_sq_seen_more(const struct cw_backend *b, uint64_t commits, uint64_t *ret_missing);
+/* How many more commits a crash's PATH.commits knows of; 0: none, or there is no such file. */
+uint64_t cw_sq_seen_more(const struct cw_backend *b, uint64_t commits);
 void cw_sq_seen_begin(struct cw_backend *b);
 void cw_sq_seen(struct cw_backend *b);     /* b->commits is on disk */
 void cw_sq_seen_end(struct cw_backend *b); /* cleanly, with all in the database file */

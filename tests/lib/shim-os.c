@@ -2,7 +2,7 @@
 /* Loaded before the C library (LD_PRELOAD) into an unchanged broker: a disk that fails, and
  * clocks that jump.
  *
- *	CW_SHIM_DIR=FOLDER	files below it count, except *-shm and *.seq, which hold nothing
+ *	CW_SHIM_DIR=FOLDER	files below it count, except *-shm and *.commits, which hold nothing
  *				that must last
  *	CW_SHIM_FAIL=K:ERRNO	the K-th write, fsync, fdatasync or ftruncate on them fails, once;
  *	CW_SHIM_FAIL=K:ERRNO:ever	it and all later ones. ERRNO: EIO, ENOSPC, EDQUOT; the last
@@ -71,6 +71,13 @@ static void note_it(const char *kind, const char *path)
 	}
 }
 
+static bool ends_with(const char *path, const char *end)
+{
+	size_t n = strlen(path), m = strlen(end);
+
+	return n > m && strcmp(path + n - m, end) == 0;
+}
+
 /* Does this call fail? */
 static bool fails(int fd, const char *kind)
 {
@@ -86,8 +93,8 @@ static bool fails(int fd, const char *kind)
 	if (n <= 0)
 		return false;
 	path[n] = 0;
-	if (strncmp(path, dir, strlen(dir)) != 0 ||
-		(n > 4 && (strcmp(path + n - 4, "-shm") == 0 || strcmp(path + n - 4, ".seq") == 0)))
+	if (strncmp(path, dir, strlen(dir)) != 0 || ends_with(path, "-shm") ||
+		ends_with(path, ".commits"))
 		return false;
 	k = atomic_fetch_add(&calls, 1) + 1;
 	if (k < nth || (k > nth && (!ever || (is_sync && err != EIO))))

@@ -59,6 +59,9 @@ static void teps(void **state)
 	assert_true(t[0].has_ipv4 && t[0].ipv4.v == 0xc0000201);
 	assert_false(t[1].has_ipv4);
 	assert_int_equal(t[1].version, 2);
+	assert_int_equal(cw_read_tep(r, "edge", &t[2]), 1);
+	assert_int_equal(t[2].id, t[0].id);
+	assert_int_equal(cw_read_tep(r, "Edge", &t[2]), 0);
 	assert_int_equal(cw_read_teps(r, t[0].id, t, 4), 1);
 	op = tep_op(CW_OP_TEP_ADD, "bad name");
 	assert_int_equal(fx_run(fx, &op), -EINVAL);
@@ -114,6 +117,9 @@ static void pools_and_their_versions(void **state)
 
 	assert_int_equal(cw_read_pools(r, 0, p, 2), 1);
 	assert_int_equal(p[0].id, id);
+	assert_int_equal(cw_read_pool(r, p[0].name, &p[1]), 1);
+	assert_int_equal(p[1].id, id);
+	assert_int_equal(cw_read_pool(r, "", &p[1]), 0);
 	assert_int_equal(p[0].version, 1);
 	assert_int_equal(p[0].lifetime_min_s, 60);
 	assert_int_equal(p[0].lifetime_max_s, 86400);
@@ -385,6 +391,9 @@ static void users_and_credentials(void **state)
 	assert_string_equal(u[0].name, "bob");
 	assert_string_equal(u[0].pool, "p");
 	assert_int_equal(u[0].max_leases, 3);
+	assert_int_equal(cw_read_user(r, "bob", &u[1]), 1);
+	assert_string_equal(u[1].pool, "p");
+	assert_int_equal(cw_read_user(r, "alice", &u[1]), 0);
 	assert_int_equal(cw_read_credentials(r, "bob", c, 4), 2);
 	assert_string_equal(c[0].kind, "DIGEST-MD5");
 	assert_string_equal(c[1].verifier, "v1");

@@ -261,7 +261,7 @@ static void one_broker_per_file(void **state)
 static void the_file_is_ours_alone(void **state)
 {
 	struct fx *fx = *state;
-	static const char *const ends[] = {"", "-wal", "-shm", ".lock", ".seq"};
+	static const char *const ends[] = {"", "-wal", "-shm", ".lock", ".commits"};
 
 	(void) fx_simple(fx, "10.0.0.0/24");
 	for (size_t i = 0; i < CW_ARRAY_LEN(ends); i++) {
