@@ -46,6 +46,7 @@ struct cw_tun_down {
 	struct sockaddr_in6 to[QUEUE];
 	uint8_t headers[QUEUE][120];
 	_Alignas(struct cmsghdr) uint8_t control[QUEUE][CONTROL];
+	uint8_t segment[UINT16_MAX]; /* one that is cut once more */
 };
 
 /* What the judgement left of a packet. */
@@ -178,12 +179,29 @@ static bool queue_piece(void *arg, const struct cw_ipip_piece *piece)
 	return true;
 }
 
+/* Whether a packet of n octets is cut before it is wrapped; DF was judged before. */
+static bool too_long(const struct cut *c, size_t n)
+{
+	return c->d->t->fragment == CW_TUN_FRAG_INNER && n > c->pk->mtu;
+}
+
 static bool queue_segment(void *arg, const struct cw_ipip_segment *s)
 {
 	const struct cut *c = arg;
+	struct cw_tun_down *d = c->d;
+	struct cw_ipip_packet ip;
+	size_t n = s->header_n + s->payload_n;
 
-	queue(c->d, c->pk, s->header, s->header_n, (struct iovec){s->payload, s->payload_n});
-	return true;
+	if (!too_long(c, n)) {
+		queue(d, c->pk, s->header, s->header_n, (struct iovec){s->payload, s->payload_n});
+		return true;
+	}
+	flush(d); /* its fragments lie where those of the last one did */
+	memcpy(d->segment, s->header, s->header_n);
+	memcpy(d->segment + s->header_n, s->payload, s->payload_n);
+	CW_TUN_COUNT(d->t->down_counts.fragmented, 1);
+	return cw_ipip_parse(d->segment, n, &ip) &&
+	       cw_ipip_fragment(&ip, c->pk->mtu, queue_piece, arg);
 }
 
 /* An ICMPv4 type 3 to the sender of a packet; the kernel chooses the source by the route (RFC
@@ -264,7 +282,6 @@ static void send_on(struct cw_tun_down *d, struct packet *pk, int64_t now)
 {
 	struct cw_tun *t = d->t;
 	struct cut cut = {d, pk};
-	bool whole;
 
 	switch (pk->verdict) {
 	case CW_TUN_PASS:
@@ -285,17 +302,13 @@ static void send_on(struct cw_tun_down *d, struct packet *pk, int64_t now)
 		CW_TUN_COUNT(t->down_counts.verdicts[pk->verdict], 1);
 		return;
 	}
-	whole = cw_ipip_segment_length(&pk->ip, pk->gso_size) <= pk->mtu ||
-		t->fragment != CW_TUN_FRAG_INNER;
-	if (pk->gso_size && whole) {
+	if (pk->gso_size) {
 		CW_TUN_COUNT(t->down_counts.merged, 1);
 		if (!cw_ipip_segment_tcp(&pk->ip, pk->gso_size, queue_segment, &cut))
 			CW_TUN_COUNT(t->down_counts.verdicts[CW_TUN_MERGED], 1);
-	} else if (whole) {
+	} else if (!too_long(&cut, pk->ip.total)) {
 		queue(d, pk, pk->ip.start, pk->ip.ihl,
 			(struct iovec){pk->ip.payload, pk->ip.payload_n});
-	} else if (pk->gso_size) { /* merged, without DF, and too long: TCP does not send that */
-		CW_TUN_COUNT(t->down_counts.verdicts[CW_TUN_MERGED], 1);
 	} else {
 		CW_TUN_COUNT(t->down_counts.fragmented, 1);
 		(void) cw_ipip_fragment(&pk->ip, pk->mtu, queue_piece, &cut);
