@@ -23,7 +23,12 @@
 #include "base/mem.h"
 #include "db/sqlite/sqlite.h"
 
-#define CW_SQ_APPLICATION   0x43577931 /* "CWy1": this file is ours */
+#define CW_SQ_APPLICATION 0x43577931 /* "CWy1": this file is ours */
+#define TEXT_OF(x)        #x
+#define TEXT(x)           TEXT_OF(x)
+#define IS_OURS           /* one row with 0, also for a file that nothing was written to */ \
+	"SELECT 0 WHERE NOT EXISTS (SELECT 1 FROM sqlite_schema)"                           \
+	" OR (SELECT application_id FROM pragma_application_id) = " TEXT(CW_SQ_APPLICATION)
 #define CW_SQ_BUSY_MS       2000
 #define CW_SQ_CHECKPOINT_AT 1000 /* pages of WAL */
 
@@ -351,14 +356,39 @@ int cw_sq_sync_folder(const char *path)
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-/* Takes PATH.lock, and makes the file if there is none. */
+/* Commits that PATH.commits knows of are not there. */
+static int refuse_missing(
+	struct cw_backend *b, uint64_t missing, const char *what, char *why, size_t why_n)
+{
+	(void) snprintf(why, why_n,
+		"%s: the last %" PRIu64 " commits before the crash are missing: put %s back, "
+		"or remove %s.commits to go on without them",
+		b->path, missing, what, b->path);
+	atomic_fetch_add(&b->errors->corrupt, 1);
+	return CW_E_STORE_CORRUPT;
+}
+
+static int lock_file(struct cw_backend *b, int fd, char *why, size_t why_n)
+{
+	int e;
+
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	e = errno;
+	say(why, why_n, b->path,
+		e == EWOULDBLOCK ? "another broker has this database open" : cw_strerror(-e));
+	return e == EWOULDBLOCK ? -EBUSY : -e;
+}
+
+/* Takes PATH.lock, makes the file if there is none, and takes it as well: it may have another name,
+ * and somebody may have removed PATH.lock. */
 static int claim_file(struct cw_backend *b, char *why, size_t why_n)
 {
-	CW_CLEANUP(cw_closep) int fd = -1;
 	char lock[PATH_MAX];
 	struct stat st;
 	bool existed = access(b->path, F_OK) == 0;
-	int n = snprintf(lock, sizeof lock, "%s.lock", b->path);
+	int r, n = snprintf(lock, sizeof lock, "%s.lock", b->path);
+	uint64_t missing;
 
 	if (n < 0 || (size_t) n >= sizeof lock)
 		return -ENAMETOOLONG;
@@ -369,24 +399,26 @@ static int claim_file(struct cw_backend *b, char *why, size_t why_n)
 		say(why, why_n, lock, cw_strerror(-e));
 		return -e;
 	}
-	if (flock(b->lock_fd, LOCK_EX | LOCK_NB) < 0) {
-		int e = errno;
-
-		say(why, why_n, b->path,
-			e == EWOULDBLOCK ? "another broker has this database open"
-					 : cw_strerror(-e));
-		return e == EWOULDBLOCK ? -EBUSY : -e;
-	}
-	fd = open(b->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0) {
+	r = lock_file(b, b->lock_fd, why, why_n);
+	if (r < 0)
+		return r;
+	/* SQLite removes the WAL of a file that is empty or was not there. */
+	if ((stat(b->path, &st) < 0 ? errno == ENOENT : st.st_size == 0) &&
+		(missing = cw_sq_seen_more(b, 0)) > 0)
+		return refuse_missing(b, missing, "it and its -wal file", why, why_n);
+	b->file_fd = open(b->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (b->file_fd < 0) {
 		int e = errno;
 
 		say(why, why_n, b->path, cw_strerror(-e));
 		return -e;
 	}
+	r = lock_file(b, b->file_fd, why, why_n);
+	if (r < 0)
+		return r;
 	/* Also what a crash in the first start leaves, but then the lock file says nothing yet. */
-	if (existed && fstat(fd, &st) == 0 && st.st_size == 0 && fstat(b->lock_fd, &st) == 0 &&
-		st.st_size > 0) {
+	if (existed && fstat(b->file_fd, &st) == 0 && st.st_size == 0 &&
+		fstat(b->lock_fd, &st) == 0 && st.st_size > 0) {
 		say(why, why_n, b->path,
 			"an empty file where leases were; restore a backup, or remove it to begin anew");
 		atomic_fetch_add(&b->errors->corrupt, 1);
@@ -435,6 +467,7 @@ static struct cw_backend *backend_close(struct cw_backend *b, bool clean)
 		(void) sqlite3_db_config(b->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *) NULL);
 	(void) sqlite3_close(b->db);
 	cw_closep(&b->seen_fd);
+	cw_closep(&b->file_fd); /* after SQLite: its locks of the file go with any descriptor */
 	cw_closep(&b->lock_fd);
 	cw_free(b->path);
 	return cw_free(b);
@@ -476,20 +509,19 @@ static int check_whole(struct cw_backend *b, char *why, size_t why_n)
 {
 	char commits[24];
 	uint64_t missing;
+	int rc;
 
-	if (b->memory || query_text(b->db, "SELECT commits FROM broker_state", commits,
-				 sizeof commits) != SQLITE_OK)
-		return 0; /* a file of another kind is refused by who looks for that */
-	missing = cw_sq_seen_more(b, strtoull(commits, NULL, 10));
-	if (missing == 0)
+	if (b->memory)
 		return 0;
-	(void) snprintf(why, why_n,
-		"%s: the last %" PRIu64
-		" commits before the crash are missing: put its -wal file back, "
-		"or remove %s.commits to go on without them",
-		b->path, missing, b->path);
-	atomic_fetch_add(&b->errors->corrupt, 1);
-	return CW_E_STORE_CORRUPT;
+	rc = query_text(b->db, "SELECT commits FROM broker_state", commits, sizeof commits);
+	/* None yet: all of a young database is in its WAL, or it is older than the number. */
+	if (rc == SQLITE_ERROR)
+		rc = query_text(b->db, IS_OURS, commits, sizeof commits);
+	/* A file of another kind is refused by who looks for that. */
+	if (rc != SQLITE_OK || commits[0] == '\0' ||
+		(missing = cw_sq_seen_more(b, strtoull(commits, NULL, 10))) == 0)
+		return 0;
+	return refuse_missing(b, missing, "its -wal file", why, why_n);
 }
 
 static int open_file(
@@ -553,7 +585,7 @@ static int backend_open(const struct cw_store_config *conf, struct cw_db_errors 
 
 	if (!b)
 		return -ENOMEM;
-	b->lock_fd = b->seen_fd = -1;
+	b->lock_fd = b->file_fd = b->seen_fd = -1;
 	b->checkpoint_at = CW_SQ_CHECKPOINT_AT;
 	b->errors = errors;
 	b->memory = strcmp(conf->path, ":memory:") == 0;

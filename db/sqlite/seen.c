@@ -35,7 +35,8 @@ uint64_t cw_sq_seen_more(const struct cw_backend *b, uint64_t commits)
 
 	if (!name_of(b, name, sizeof name))
 		return 0;
-	fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	/* O_NONBLOCK: whatever has this name, nobody waits for it. */
+	fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0 || pread(fd, &s, sizeof s, 0) != sizeof s || s.inverted != ~s.commits ||
 		be64toh(s.commits) <= commits)
 		return 0;

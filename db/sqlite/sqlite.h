@@ -80,7 +80,7 @@ struct cw_backend {
 	sqlite3 *db;
 	char *path; /* file name or URI */
 	bool memory;
-	int lock_fd;
+	int lock_fd, file_fd; /* PATH.lock and PATH, locked for this broker */
 	struct cw_db_errors *errors;
 	/* The first failure of the database within the running operation: the front rolls back. */
 	int fault;
