@@ -30,7 +30,9 @@ bool cw_tun_device_name_ok(const char *name, char *why, size_t why_n)
 {
 	const char *percent = strchr(name, '%');
 
-	if (name[0] && strlen(name) < IFNAMSIZ && !strchr(name, '/') &&
+	/* The kernel's own rules (dev_valid_name), and what it takes for a format. */
+	if (name[0] && strlen(name) < IFNAMSIZ && !strpbrk(name, "/: \t\n\v\f\r") &&
+		strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
 		(!percent || (percent[1] == 'd' && !strchr(percent + 1, '%'))))
 		return true;
 	(void) snprintf(why, why_n, "option dev: \"%.40s\" is not a device name", name);

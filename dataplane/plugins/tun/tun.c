@@ -85,7 +85,8 @@ static bool parse_prefix(const char *s, size_t n, struct cw_tun_route *ret)
 	memcpy(text, s, n);
 	text[n] = '\0';
 	slash = strchr(text, '/');
-	if (!slash || !slash[1] || strspn(slash + 1, "0123456789") != strlen(slash + 1))
+	if (!slash || !slash[1] || strlen(slash) > 3 ||
+		strspn(slash + 1, "0123456789") != strlen(slash + 1))
 		return false;
 	*slash = '\0';
 	len = (unsigned) strtoul(slash + 1, NULL, 10);
@@ -126,8 +127,7 @@ static bool parse_mtu(struct tun *self, const struct cw_dp_open *open, char *why
 		self->t.mtu = path >= 1280 && path <= 65535 ? path - CW_IPIP_OVERHEAD : MTU_DEFAULT;
 		return true;
 	}
-	if (!cw_dpopt_u64(
-		    open, "mtu", 1280 - CW_IPIP_OVERHEAD, 65535 - CW_IPIP_OVERHEAD, &v, why, why_n))
+	if (!cw_dpopt_u64(open, "mtu", CW_IPIP_MTU_MIN, CW_IPIP_MTU_MAX, &v, why, why_n))
 		return false;
 	self->t.mtu = (unsigned) v;
 	return true;
