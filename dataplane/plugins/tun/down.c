@@ -41,6 +41,7 @@ struct cw_tun_down {
 
 	/* Messages on their way out; they point into slots. */
 	unsigned queued;
+	bool waited; /* for room, in this turn */
 	struct mmsghdr msgs[QUEUE];
 	struct iovec iov[QUEUE][2];
 	struct sockaddr_in6 to[QUEUE];
@@ -100,7 +101,8 @@ struct cw_tun_down *cw_tun_down_new(struct cw_tun *t)
 /* --- out --- */
 
 /* Errors of earlier packets (IPV6_RECVERR) are reported by the next send, which was not tried then:
- * so again, once. */
+ * so again, once. A full buffer empties at the speed of the wire; a wait that did not help once is
+ * not repeated in this turn, for the other clients and the plugin's operations wait with it. */
 static void flush(struct cw_tun_down *d)
 {
 	struct cw_tun *t = d->t;
@@ -115,10 +117,8 @@ static void flush(struct cw_tun_down *d)
 		} else if (tries++ == 0) {
 			struct pollfd full = {.fd = t->sockets.tx, .events = POLLOUT};
 
-			/* A full buffer empties at the speed of the wire; more than this is
-			 * congestion. */
-			if (errno == EAGAIN || errno == ENOBUFS)
-				(void) poll(&full, 1, 5);
+			if ((errno == EAGAIN || errno == ENOBUFS) && !d->waited)
+				d->waited = poll(&full, 1, 5) == 0;
 		} else {
 			CW_TUN_COUNT(t->down_counts.verdicts[CW_TUN_OUTPUT], 1);
 			at++;
@@ -332,6 +332,7 @@ static void turn(struct cw_tun_down *d)
 	if (n == 0)
 		return;
 	now = cw_tun_now_ms();
+	d->waited = false;
 	(void) __atomic_add_fetch(&t->down_counts.batches, 1, __ATOMIC_ACQ_REL);
 	cw_dptab_read_begin(t->rules.table);
 	for (unsigned i = 0; i < n; i++)

@@ -21,6 +21,9 @@
 enum {
 	BUFFER = 4 << 20,
 	OTHERS_BUFFER = 1 << 20,
+	/* More than the longest usual queue of a link holds (fq_codel: 10240 packets): a slow link
+	 * must lose its own packets, not keep the buffer full for all. */
+	SEND_BUFFER = 32 << 20,
 };
 
 /* One line about what went wrong, and its code. */
@@ -277,7 +280,7 @@ static int set_up(struct cw_tun_sockets *s, int hop_limit, bool pmtu)
 	if (r == 0)
 		r = refuse_all(s->icmp6);
 	set_buffer(s->rx, SO_RCVBUF, SO_RCVBUFFORCE, BUFFER);
-	set_buffer(s->tx, SO_SNDBUF, SO_SNDBUFFORCE, BUFFER);
+	set_buffer(s->tx, SO_SNDBUF, SO_SNDBUFFORCE, SEND_BUFFER);
 	return r;
 }
 
