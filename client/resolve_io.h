@@ -2,7 +2,7 @@
 /* A broker's name to addresses, by the host's own resolver (getaddrinfo: /etc/hosts, DNS, mDNS,
  * what nsswitch.conf says), in a thread that nobody has to wait for: libuv's pool is joined at
  * exit, and a DNS server that is silent would keep the process for as long as resolv.conf has
- * patience (adr/0008). Thread: the loop's. */
+ * patience (adr/0010). Thread: the loop's. */
 #pragma once
 
 #include <netdb.h>

@@ -28,7 +28,8 @@ struct cw_dphost_config {
 
 /* Loads, checks abi, size and name before any other field, opens. CW_E_SYNTAX: plugin name or
  * options; -ENOENT: no such plugin; -EPERM: owner or mode of file or directory; -ENOEXEC: not a
- * plugin of this ABI, or a file cut short; else what the plugin's open said. One line in why. *ret given. */
+ * plugin of this ABI, or a file cut short; else what the plugin's open said. One line in why. *ret
+ * given. */
 int cw_dphost_open(struct cw_loop *loop, const struct cw_dphost_config *conf, char *why,
 	size_t why_n, struct cw_dphost **ret) CW_MUST_CHECK;
 /* Fails what is outstanding with CW_E_SHUTDOWN, closes the instance, unloads. */
