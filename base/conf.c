@@ -434,7 +434,12 @@ int cw_conf_load(
 	int r = read_file(path, &text, &n);
 
 	if (r < 0) {
-		(void) fprintf(err, "%s: cannot be read: %s\n", path, cw_strerror(r));
+		if (r == -EFBIG)
+			(void) fprintf(err, "%s: more than %zu octets; a configuration is smaller\n",
+				path, MAX_FILE);
+		else
+			(void) fprintf(err, "%s: cannot be read: %s\n", path[0] ? path : "\"\"",
+				cw_strerror(r));
 		return r;
 	}
 	r = cw_conf_parse(path, text, n, schema, err, ret);

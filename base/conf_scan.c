@@ -298,8 +298,12 @@ static void unexpected(struct scan *s, const char *wanted)
 	if (s->stray_line == s->token.line)
 		return;
 	s->stray_line = s->token.line;
-	cw_conf_problem(s->conf, s->token.line, "unexpected \"%s\"; %s",
-		cw_conf_show(s->token.p, s->token.n, shown), wanted);
+	if (s->token.n == 1 && ((uint8_t) *s->token.p < ' ' || (uint8_t) *s->token.p >= 0x7f))
+		cw_conf_problem(s->conf, s->token.line, "unexpected octet 0x%02x; %s",
+			(uint8_t) *s->token.p, wanted);
+	else
+		cw_conf_problem(s->conf, s->token.line, "unexpected \"%s\"; %s",
+			cw_conf_show(s->token.p, s->token.n, shown), wanted);
 }
 
 /* --- names --- */
@@ -655,6 +659,19 @@ static void scan_name(struct scan *s)
 	}
 }
 
+/* What some editors put before a text. What follows can be read if it is UTF-8. */
+static void skip_order_mark(struct scan *s)
+{
+	if (starts(s, s->pos, "\xef\xbb\xbf")) {
+		cw_conf_problem(s->conf, 1,
+			"the file begins with a byte order mark; save it as UTF-8 without one");
+		s->pos += 3;
+	} else if (starts(s, s->pos, "\xff\xfe") || starts(s, s->pos, "\xfe\xff")) {
+		cw_conf_problem(s->conf, 1, "the file is UTF-16; save it as UTF-8");
+		s->pos = s->end;
+	}
+}
+
 void cw_conf_scan(struct cw_conf *c, const char *text, size_t n)
 {
 	struct scan s = {.conf = c, .pos = text, .end = text + n, .line = 1};
@@ -667,6 +684,7 @@ void cw_conf_scan(struct cw_conf *c, const char *text, size_t n)
 		return;
 	}
 	s.section = top;
+	skip_order_mark(&s);
 	advance(&s);
 	while (s.token.type != T_END && !c->no_memory) {
 		if (s.token.type == T_WORD) {

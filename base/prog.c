@@ -17,6 +17,7 @@
 #include <sys/un.h>
 
 #include "base/conf.h"
+#include "base/err.h"
 #include "base/mem.h"
 #include "base/prog.h"
 
@@ -62,6 +63,22 @@ int cw_prog_bad_flag(const char *prog, const char *word, const struct option *lo
 	if (near)
 		return cw_prog_usage(prog, "unknown flag --%s; did you mean --%s?", name, near);
 	return cw_prog_usage(prog, "unknown or ambiguous flag --%s", name);
+}
+
+int cw_prog_end(const char *prog, int code)
+{
+	bool lost = ferror(stdout);
+	int e = 0;
+
+	if (fflush(stdout) != 0) {
+		lost = true;
+		e = errno;
+	}
+	if (!lost)
+		return code;
+	(void) fprintf(stderr, "%s: standard output cannot be written%s%s\n", prog, e ? ": " : "",
+		e ? cw_strerror(-e) : "");
+	return code ? code : CW_EXIT_FAILURE;
 }
 
 void cw_prog_notify(const char *state)

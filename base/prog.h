@@ -15,6 +15,9 @@ struct option;
 int cw_prog_bad_flag(const char *prog, const char *word, const struct option *longs);
 /* The same for anything else on the command line. */
 int cw_prog_usage(const char *prog, const char *fmt, ...) CW_PRINTF(2, 3);
+/* The end of a program that printed: its exit code, or, with a word to stderr, 1 if standard output
+ * did not take what was printed. */
+int cw_prog_end(const char *prog, int code);
 /* sd_notify(3): "READY=1", "STOPPING=1", "WATCHDOG=1"...; nothing when not started by systemd. */
 void cw_prog_notify(const char *state);
 /* Raises RLIMIT_NOFILE's soft limit to its hard one; returns the soft limit now in force. */

@@ -100,7 +100,7 @@ int cw_forget_damaged(const struct cw_config *conf, int64_t wall_s)
 	int r = cw_store_open(&sc, why, sizeof why, &store);
 
 	if (r < 0) {
-		(void) printf("%s: %s\n", conf->store_path, why);
+		(void) printf("%s\n", why); /* it names the file */
 		return CW_EXIT_FAILURE;
 	}
 	r = cw_store_run(store, &op);
@@ -126,7 +126,7 @@ int cw_check_db(const struct cw_config *conf)
 	int r = cw_store_open(&sc, why, sizeof why, &store);
 
 	if (r < 0) {
-		(void) printf("%s: %s\n", conf->store_path, why);
+		(void) printf("%s\n", why); /* it names the file */
 		return CW_EXIT_FAILURE;
 	}
 	r = cw_store_reader_open(store, &reader);

@@ -504,20 +504,20 @@ enum action {
 
 static enum action parse_args(int argc, char **argv, const char **ret_config)
 {
-	enum { OPT_CHECK_DB = 256, OPT_FORGET, OPT_SAMPLE, OPT_FAILPOINTS };
+	enum { OPT_ACTION = 256 };
 	static const struct option options[] = {
 		{"config", required_argument, NULL, 'c'},
 		{"foreground", no_argument, NULL, 'f'},
-		{"check-config", no_argument, NULL, 't'},
-		{"check-db", no_argument, NULL, OPT_CHECK_DB},
-		{"forget-damaged", no_argument, NULL, OPT_FORGET},
-		{"print-sample-config", no_argument, NULL, OPT_SAMPLE},
-		{"list-failpoints", no_argument, NULL, OPT_FAILPOINTS},
+		{"check-config", no_argument, NULL, 't'}, /* OPT_ACTION + DO_CHECK_CONFIG */
+		{"check-db", no_argument, NULL, OPT_ACTION + DO_CHECK_DB},
+		{"forget-damaged", no_argument, NULL, OPT_ACTION + DO_FORGET},
+		{"print-sample-config", no_argument, NULL, OPT_ACTION + DO_SAMPLE},
+		{"list-failpoints", no_argument, NULL, OPT_ACTION + DO_FAILPOINTS},
 		{"help", no_argument, NULL, 'h'},
 		{"version", no_argument, NULL, 'V'},
 		{0},
 	};
-	enum action action = DO_RUN;
+	enum action action = DO_RUN, asked;
 	int c;
 
 	opterr = 0; /* cw_prog_bad_flag() knows what was meant */
@@ -529,28 +529,22 @@ static enum action parse_args(int argc, char **argv, const char **ret_config)
 			break;
 		case 'f':
 			break;
-		case 't':
-			action = DO_CHECK_CONFIG;
-			break;
-		case OPT_CHECK_DB:
-			action = DO_CHECK_DB;
-			break;
-		case OPT_FORGET:
-			action = DO_FORGET;
-			break;
-		case OPT_SAMPLE:
-			action = DO_SAMPLE;
-			break;
-		case OPT_FAILPOINTS:
-			action = DO_FAILPOINTS;
-			break;
 		case 'h':
 			return DO_HELP;
 		case 'V':
 			return DO_VERSION;
-		default:
+		case '?':
 			(void) cw_prog_bad_flag("causewayd", argv[optind - 1], options);
 			return DO_USAGE;
+		default:
+			asked = c == 't' ? DO_CHECK_CONFIG : (enum action)(c - OPT_ACTION);
+			if (action != DO_RUN && action != asked) {
+				(void) cw_prog_usage("causewayd",
+					"two things to do; name one of --check-config, --check-db, --forget-damaged, "
+					"--print-sample-config and --list-failpoints");
+				return DO_USAGE;
+			}
+			action = asked;
 		}
 	}
 	if (optind == argc)
@@ -561,10 +555,17 @@ static enum action parse_args(int argc, char **argv, const char **ret_config)
 	return DO_USAGE;
 }
 
-int main(int argc, char **argv)
+static int list_failpoints(void)
 {
-	struct daemon d = {.config_path = CW_SYSCONFDIR "/causewayd.conf"};
-	enum action action = parse_args(argc, argv, &d.config_path);
+	if (cw_failpoint_list(stdout))
+		return CW_EXIT_OK;
+	(void) fputs(
+		"causewayd: this build has none; configure it with --enable-failpoints\n", stderr);
+	return CW_EXIT_FAILURE;
+}
+
+static int carry_out(enum action action, struct daemon *d)
+{
 	int r;
 
 	switch (action) {
@@ -580,9 +581,9 @@ int main(int argc, char **argv)
 		cw_conf_print_sample(cw_config_schema(), stdout);
 		return CW_EXIT_OK;
 	case DO_FAILPOINTS:
-		return cw_failpoint_list(stdout) ? CW_EXIT_OK : CW_EXIT_FAILURE;
+		return list_failpoints();
 	case DO_CHECK_CONFIG:
-		return check_config(d.config_path);
+		return check_config(d->config_path);
 	case DO_CHECK_DB:
 	case DO_FORGET:
 	case DO_RUN:
@@ -592,20 +593,28 @@ int main(int argc, char **argv)
 	/* Before libuv's first use of its pool; one reader of the store per thread. */
 	(void) setenv(
 		"UV_THREADPOOL_SIZE", "4", 1); /* NOLINT(concurrency-mt-unsafe): no thread yet */
-	r = cw_config_load(d.config_path, stderr, &d.conf);
+	r = cw_config_load(d->config_path, stderr, &d->conf);
 	if (r != 0)
 		return CW_EXIT_FAILURE;
-	cw_log_open("causewayd", d.conf->log_level, d.conf->log_format);
+	cw_log_open("causewayd", d->conf->log_level, d->conf->log_format);
 	if (action != DO_RUN) {
 		r = action == DO_CHECK_DB
-			    ? cw_check_db(d.conf)
-			    : cw_forget_damaged(d.conf, cw_clock_now(&cw_system_clock).wall_s);
-		d.conf = cw_config_free(d.conf);
+			    ? cw_check_db(d->conf)
+			    : cw_forget_damaged(d->conf, cw_clock_now(&cw_system_clock).wall_s);
+		d->conf = cw_config_free(d->conf);
 		return r;
 	}
-	if (cw_config_check_outside(d.conf, d.config_path, stderr)) {
-		d.conf = cw_config_free(d.conf);
+	if (cw_config_check_outside(d->conf, d->config_path, stderr)) {
+		d->conf = cw_config_free(d->conf);
 		return CW_EXIT_FAILURE;
 	}
-	return run(&d);
+	return run(d);
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon d = {.config_path = CW_SYSCONFDIR "/causewayd.conf"};
+	enum action action = parse_args(argc, argv, &d.config_path);
+
+	return cw_prog_end("causewayd", carry_out(action, &d));
 }

@@ -153,6 +153,10 @@ static void verify_pool(struct cw_conf *f, const struct cw_conf_section *s)
 	uint32_t life, min, max;
 
 	required(f, s, "pool", "range");
+	if (cw_conf_is_set(s, "range") && cw_conf_list_count(s, "range") == 0)
+		cw_conf_problem(f, cw_conf_opt_line(s, "range"),
+			"the list \"range\" of pool \"%s\" is empty; name what it lends, such as 198.51.100.0/24",
+			cw_conf_title(s));
 	required(f, s, "pool", "tep");
 	if (tep && !titled(f, "tep", tep))
 		cw_conf_problem(f, cw_conf_opt_line(s, "tep"),

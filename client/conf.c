@@ -79,7 +79,13 @@ static int check_ports(const char *value, const char **ret_want)
 {
 	static const char *const words[] = {"MIN", NULL};
 
-	return one_of(value, words, "MIN", ret_want);
+	return one_of(value, words, "the word MIN", ret_want);
+}
+
+static int check_not_empty(const char *value, const char **ret_want)
+{
+	*ret_want = "a text that is not empty; leave it out, if need be";
+	return value[0] ? 0 : CW_E_SYNTAX;
 }
 
 static int check_addr6(const char *value, const char **ret_want)

@@ -141,7 +141,7 @@ int cw_client_flags_parse(
 		(void) fprintf(err,
 			"causeway: the flags are longer than %d octets; write a file and name it with --config\n",
 			FLAGS_TEXT_MAX);
-		return 1;
+		return -E2BIG;
 	}
 	return cw_conf_parse_flags(t.names, t.n_names, c->flags_text, cw_write_len(&t.w),
 		&cw_client_schema, err, &c->flags);

@@ -16,7 +16,7 @@ unsigned cw_client_list_count(
 const char *cw_client_list_get(
 	const struct cw_client_conf *c, const char *section, const char *name, unsigned i);
 
-/* Flags into c->flags. The number of problems, all reported; -ENOMEM. */
+/* Flags into c->flags. The number of problems, all reported; -E2BIG, reported; -ENOMEM. */
 int cw_client_flags_parse(
 	struct cw_client_conf *c, const struct cw_client_flag *flags, size_t n, FILE *err);
 /* What single values do not show: options that need or exclude each other, files. The number of

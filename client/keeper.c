@@ -328,6 +328,9 @@ static const char *advice(enum cw_tsp_event status)
 		return "; try later, or another broker";
 	case CW_TSP_VERSION:
 		return "; it speaks neither TSP 2.0.0 nor 1.0";
+	case CW_TSP_BAD_V6:
+		return "; it does not take this end of the tunnel, name another IPv6 address of this "
+		       "host with source, or --source";
 	default:
 		return "";
 	}

@@ -469,11 +469,13 @@ int main(int argc, char **argv)
 	if (r)
 		return r;
 	if (l.version)
-		return cmd_version(&l);
+		return cw_prog_end("causeway", cmd_version(&l));
 	if (l.help)
-		return help(c);
+		return cw_prog_end("causeway", help(c));
 	if (!c)
 		return cw_prog_usage("causeway",
 			"a command is missing; the first word is up, down, status, renew or version");
-	return c->run(&l);
+	r = c->run(&l);
+	/* What `up` is for without --once is the tunnel, which is there. */
+	return c->run == cmd_up && !l.once && !l.check ? r : cw_prog_end("causeway", r);
 }

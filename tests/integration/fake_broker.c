@@ -7,10 +7,10 @@
  * listens there (port 0: picks one) and prints "listening PORT". Then a line of standard input is a
  * command:
  *
- * mode ok|full|busy|gone|auth|old|version|redirect|silent|garbage (gone: named addresses are not
- * theirs; old: 1.0 only; version: none; garbage: no TSP at all), or what becomes of the K-th answer
- * of each connection: cutK (half of it, then the end), slowK (an octet a second), hugeK (1 MB),
- * bombK (entities in XML)
+ * mode ok|full|busy|stranger|gone|auth|old|version|redirect|silent|garbage (stranger: their IPv6
+ * address is not taken; gone: named addresses are not theirs; old: 1.0 only; version: none; garbage:
+ * no TSP at all), or what becomes of the K-th answer of each connection: cutK (half of it, then the
+ * end), slowK (an octet a second), hugeK (1 MB), bombK (entities in XML)
  *
  * address IPV4, lifetime SECONDS, to HOST:PORT (for redirect), delete (pushes one to all), close
  * (all)
@@ -163,6 +163,8 @@ static void on_create(struct client *c, const struct cw_tsp_msg *msg)
 		send_status(c, CW_TSP_POOL_EMPTY, NULL);
 	else if (strcmp(mode, "busy") == 0)
 		send_status(c, CW_TSP_OVERLOAD, NULL);
+	else if (strcmp(mode, "stranger") == 0)
+		send_status(c, CW_TSP_BAD_V6, NULL);
 	else if (strcmp(mode, "redirect") == 0)
 		send_status(c, CW_TSP_POOL_EMPTY, &list);
 	else if (strcmp(mode, "gone") == 0 && msg->client.has_v4)
