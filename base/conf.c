@@ -435,8 +435,9 @@ int cw_conf_load(
 
 	if (r < 0) {
 		if (r == -EFBIG)
-			(void) fprintf(err, "%s: more than %zu octets; a configuration is smaller\n",
-				path, MAX_FILE);
+			(void) fprintf(err,
+				"%s: more than %zu octets; a configuration is smaller\n", path,
+				MAX_FILE);
 		else
 			(void) fprintf(err, "%s: cannot be read: %s\n", path[0] ? path : "\"\"",
 				cw_strerror(r));
