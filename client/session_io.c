@@ -22,6 +22,7 @@ enum {
 	KEEPALIVE_S = 60,
 	FLUSH_MS = 1000,
 	READ_SIZE = 4096,
+	UNREAD_MAX = 64 * 1024, /* octets: who reads none of this is not there any more */
 	TEXT_MAX = 320,
 };
 
@@ -313,6 +314,9 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 		input_tls(s, buf->base, (size_t) n);
 	else
 		cw_tsp_client_input(s->tsp, buf->base, (size_t) n, now_ms(s));
+	/* What it says is answered, and all answers it does not read would be kept here. */
+	if (!s->ended && uv_stream_get_write_queue_size(stream) > UNREAD_MAX)
+		broken(s, "the broker does not read");
 	if (!s->closing)
 		cw_session_touch(s);
 }

@@ -7,9 +7,10 @@
  * listens there (port 0: picks one) and prints "listening PORT". Then a line of standard input is a
  * command:
  *
- * mode ok|full|busy|stranger|gone|auth|old|version|redirect|silent|garbage (stranger: their IPv6
- * address is not taken; gone: named addresses are not theirs; old: 1.0 only; version: none; garbage:
- * no TSP at all), or what becomes of the K-th answer of each connection: cutK (half of it, then the
+ * mode ok|full|busy|stranger|gone|auth|old|version|redirect|silent|garbage|flood (stranger: their
+ * IPv6 address is not taken; gone: named addresses are not theirs; old: 1.0 only; version: none;
+ * garbage: no TSP at all; flood: a create is answered with "busy" and 40 MB of deletes, and nothing
+ * read meanwhile), or what becomes of the K-th answer of each connection: cutK (half of it, then the
  * end), slowK (an octet a second), hugeK (1 MB), bombK (entities in XML)
  *
  * address IPV4, lifetime SECONDS, to HOST:PORT (for redirect), delete (pushes one to all), close
@@ -149,6 +150,19 @@ static void push_deletes(void)
 	}
 }
 
+/* Deletes, each of which the client may want to acknowledge, until it has enough of it. */
+static void flood(const struct client *c)
+{
+	struct cw_tsp_msg msg = tunnel_msg(CW_TSP_DELETE, &c->v6);
+	char text[CW_TSP_REPLY_MAX];
+	int n = cw_tsp_render(&CW_TSP_PUSH_STATUS, &msg, text, sizeof text);
+	int left = 40 << 20;
+
+	while (n > 0 && left > 0 && send(c->fd, text, (size_t) n, MSG_NOSIGNAL) == n)
+		left -= n;
+	say("flooded", NULL);
+}
+
 static void on_create(struct client *c, const struct cw_tsp_msg *msg)
 {
 	const struct cw_tsp_broker others[] = {{CW_TSP_BROKER_V6, redirect_to}};
@@ -165,7 +179,10 @@ static void on_create(struct client *c, const struct cw_tsp_msg *msg)
 		send_status(c, CW_TSP_OVERLOAD, NULL);
 	else if (strcmp(mode, "stranger") == 0)
 		send_status(c, CW_TSP_BAD_V6, NULL);
-	else if (strcmp(mode, "redirect") == 0)
+	else if (strcmp(mode, "flood") == 0) {
+		send_status(c, CW_TSP_OVERLOAD, NULL);
+		flood(c);
+	} else if (strcmp(mode, "redirect") == 0)
 		send_status(c, CW_TSP_POOL_EMPTY, &list);
 	else if (strcmp(mode, "gone") == 0 && msg->client.has_v4)
 		send_status(c, CW_TSP_ADDRESS, NULL);
