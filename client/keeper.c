@@ -86,8 +86,13 @@ static int64_t delay(struct cw_keeper *k, struct cw_now now)
 {
 	int64_t min = k->conf->retry_min_ms ? k->conf->retry_min_ms : CW_KEEPER_RETRY_MIN_MS;
 	int64_t max = k->conf->retry_max_ms ? k->conf->retry_max_ms : CW_KEEPER_RETRY_MAX_MS;
-	int64_t d = min << (k->attempt < 20 ? k->attempt : 20);
+	int64_t d;
 
+	if (k->calm_at && now.boot_ms >= k->calm_at)
+		k->doublings = 0;
+	k->calm_at = 0;
+	d = min << (k->doublings < 20 ? k->doublings : 20);
+	k->doublings++;
 	k->attempt++;
 	if (d > max)
 		d = max;
@@ -280,6 +285,8 @@ static void hold(struct cw_keeper *k, const struct cw_tsp_lease *lease, struct c
 	k->has_lease = true;
 	k->had_lease = true;
 	k->attempt = 0;
+	if (!k->calm_at)
+		k->calm_at = now.boot_ms + CW_KEEPER_CALM_MS;
 	k->busy = 0;
 	k->wait_until = 0;
 	k->code = 0;
@@ -671,6 +678,13 @@ static bool resumed(struct cw_keeper *k, struct cw_now now)
 	return jumped;
 }
 
+/* What failed so far says nothing about the next try. */
+static void start_over(struct cw_keeper *k)
+{
+	k->attempt = 0;
+	k->doublings = 0;
+}
+
 void cw_keeper_tick(struct cw_keeper *k, struct cw_now now)
 {
 	bool woke = resumed(k, now);
@@ -686,10 +700,10 @@ void cw_keeper_tick(struct cw_keeper *k, struct cw_now now)
 		lose(k, CW_DOWN_EXPIRED, false);
 		k->wait_until = now.boot_ms;
 		/* Failures so far cost nothing; from here on each wait is time without IPv4. */
-		k->attempt = 0;
+		start_over(k);
 	}
 	if (woke) {
-		k->attempt = 0;
+		start_over(k);
 		reconnect(k);
 	} else if (k->link == CW_LINK_WAIT && now.boot_ms >= k->wait_until) {
 		begin_round(k);

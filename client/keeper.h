@@ -23,6 +23,9 @@
 enum {
 	CW_KEEPER_RETRY_MIN_MS = 1000,
 	CW_KEEPER_RETRY_MAX_MS = 300 * 1000,
+	/* A lease that lasted this long, whatever happens then, is a success: the next pause is a
+	 * short one again. A broker that gives one and takes it back, or hangs up, is none. */
+	CW_KEEPER_CALM_MS = 10 * 1000,
 	CW_KEEPER_BUSY_TRIES =
 		3, /* answers "busy" to a first request before the round counts as failed */
 	CW_KEEPER_STOP_MS = 5000,       /* for giving the lease back at the end */
@@ -100,6 +103,8 @@ struct cw_keeper {
 	const char *version;
 	int64_t wait_until;       /* boot: next try when link is WAIT, next request when READY */
 	unsigned attempt;         /* failures in a row */
+	unsigned doublings;       /* of the next pause */
+	int64_t calm_at;          /* boot: `doublings` begins anew; 0: not in sight */
 	unsigned renewals;        /* of the lease as it is now */
 	unsigned busy;            /* "busy" in a row before the first lease */
 	enum cw_tsp_action asked; /* CW_TSP_ACTION_NONE: nothing outstanding */

@@ -90,6 +90,43 @@ static void expiry_begins_anew(void **state)
 	done(r);
 }
 
+/* A broker that gives a lease and hangs up, or takes it back, each time: the pauses grow all the
+ * same. Once a lease has lasted they begin anew. */
+static void success_that_does_not_last(void **state)
+{
+	struct rig *r = holding(one, 3600);
+
+	(void) state;
+	for (int i = 0; i < 5; i++) {
+		closed(r, CW_TSP_WHY_LOST);
+		wants(r, "disconnect");
+		assert_int_equal(to_deadline(r), 500 << i);
+		wants(r, "connect(a:3653,2.0.0)");
+		is_ready(r);
+		wants(r, "create(192.0.2.10)");
+		leased(r, "192.0.2.10", 3600);
+		wants(r, "accept RENEWED(192.0.2.10)");
+		assert_int_equal(cw_keeper_next_try(&r->k), INT64_MAX);
+	}
+	deleted(r, "192.0.2.10");
+	wants(r, "DOWN(deleted) ack(192.0.2.10)");
+	assert_int_equal(to_deadline(r), 500 << 5);
+	wants(r, "create()");
+	leased(r, "192.0.2.10", 4); /* renewed more often than that: it lasts, too */
+	wants(r, "accept UP(192.0.2.10)");
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(to_deadline(r), 2000);
+		wants(r, "create(192.0.2.10)");
+		leased(r, "192.0.2.10", 4);
+		wants(r, "accept RENEWED(192.0.2.10)");
+	}
+	closed(r, CW_TSP_WHY_LOST);
+	wants(r, "disconnect");
+	assert_int_equal(to_deadline(r), 500);
+	wants(r, "connect(a:3653,2.0.0)");
+	done(r);
+}
+
 static void renewal_refused(void **state)
 {
 	struct rig *r = holding(one, 3600);
@@ -344,6 +381,7 @@ int main(void)
 		cmocka_unit_test(broker_restart),
 		cmocka_unit_test(broker_lost),
 		cmocka_unit_test(expiry_begins_anew),
+		cmocka_unit_test(success_that_does_not_last),
 		cmocka_unit_test(renewal_refused),
 		cmocka_unit_test(deleted_by_the_broker),
 		cmocka_unit_test(expiry),
