@@ -44,6 +44,7 @@ struct client {
 	struct cw_tunnel tunnel;
 	struct cw_hooks *hooks;
 	struct cw_control *control;
+	int state_lock; /* -1: not held */
 	struct cw_timer *farewell;
 	uv_poll_t alarm; /* timerfd */
 	int alarm_fd;
@@ -162,7 +163,10 @@ static int open_tunnel(struct client *c, const struct cw_keeper_lease *l)
 		return 0;
 	cw_log(CW_LOG_ERR, CW_F(CW_F_EVENT("client.tunnel"), CW_F_ERR(r)), what);
 	(void) snprintf(text, sizeof text, "%s: %s", what, cw_strerror(r));
-	cw_keeper_tunnel_failed(&c->keeper, CW_EXIT_FAILURE, text, now_of(c));
+	if (r == -EADDRNOTAVAIL || r == -ENETUNREACH || r == -EHOSTUNREACH)
+		cw_keeper_unfit(&c->keeper, text, now_of(c));
+	else
+		cw_keeper_tunnel_failed(&c->keeper, CW_EXIT_FAILURE, text, now_of(c));
 	return r;
 }
 
@@ -250,8 +254,10 @@ static void lease_down(struct client *c, const struct cw_keeper_action *a)
 	if (c->opts->once)
 		return;
 	log_lease(&a->lease, "client.down", reason);
-	run_hook(c, a->reason == CW_DOWN_STOP || a->reason == CW_DOWN_MOVED ? "down" : "expire",
-		reason, &a->lease);
+	if (c->tunnel.dti) /* else there was no up */
+		run_hook(c,
+			a->reason == CW_DOWN_STOP || a->reason == CW_DOWN_MOVED ? "down" : "expire",
+			reason, &a->lease);
 	cw_tunnel_close(&c->tunnel);
 	c->undone = a->flag ? UNDONE_KEEP : UNDONE_FORGET;
 	c->undone_lease = a->lease;
@@ -629,39 +635,58 @@ static int start_polls(struct client *c)
 	return r;
 }
 
+static int cannot_start(
+	struct client *c, const char *event, const char *path, int r, const char *text)
+{
+	cw_log(CW_LOG_ERR, CW_F(CW_F_EVENT(event), CW_F_STR("path", path), CW_F_ERR(r)), text);
+	tell(c, CW_EXIT_FAILURE, text);
+	return r;
+}
+
 static int start_control(struct client *c)
 {
-	char text[128] = "another client is running; 'causeway down' ends it";
+	char text[200] = "another client is running; 'causeway down' ends it";
 	pid_t owner;
 	int r;
 
-	if (c->opts->once)
-		return 0;
 	cw_state_make_folders(c->conf->control);
 	r = cw_control_new(c->loop, c->conf->control, &control_ops, c, &c->control, &owner);
+	if (r == 0)
+		return 0;
 	if (r == -EADDRINUSE && owner)
 		(void) snprintf(text, sizeof text,
 			"another client is running (process %d); 'causeway down' ends it",
 			(int) owner);
-	else if (r < 0 && r != -EADDRINUSE)
-		(void) snprintf(text, sizeof text, "the control socket %.60s cannot be made: %s",
+	else if (r != -EADDRINUSE)
+		(void) snprintf(text, sizeof text, "the control socket %s cannot be made: %s",
 			c->conf->control, cw_strerror(r));
-	if (r < 0) {
-		cw_log(CW_LOG_ERR,
-			CW_F(CW_F_EVENT("client.control"), CW_F_STR("path", c->conf->control),
-				CW_F_ERR(r)),
-			text);
-		tell(c, CW_EXIT_FAILURE, text);
-	}
-	return r;
+	return cannot_start(c, "client.control", c->conf->control, r, text);
+}
+
+/* Clients with control sockets of their own may run side by side, but not with one state file: each
+ * would undo the other's hooks. Where nothing can be written nothing is shared. */
+static int lock_state(struct client *c)
+{
+	char text[200];
+	pid_t owner;
+	int r = cw_state_lock(c->conf->state, &c->state_lock, &owner);
+
+	if (r != -EADDRINUSE)
+		return 0;
+	(void) snprintf(text, sizeof text,
+		"another client (process %d) has the state file %.60s; this one needs --state FILE",
+		(int) owner, c->conf->state);
+	return cannot_start(c, "client.state", c->conf->state, r, text);
 }
 
 static int start_parts(struct client *c)
 {
 	static const int signals[] = {
 		SIGTERM, SIGINT, SIGHUP, SIGUSR1}; /* HUP: the terminal of --foreground is gone */
-	int r = start_control(c);                  /* first: it holds the lock */
+	int r = c->opts->once ? 0 : start_control(c); /* first: it holds the lock */
 
+	if (r == 0 && !c->opts->once)
+		r = lock_state(c);
 	if (r == 0)
 		r = start_polls(c);
 	for (size_t i = 0; r == 0 && i < CW_ARRAY_LEN(signals); i++)
@@ -718,6 +743,7 @@ static void finish_parts(struct client *c)
 	c->session = cw_session_close(c->session);
 	cw_tunnel_close(&c->tunnel);
 	c->hooks = cw_hooks_free(c->hooks);
+	cw_state_unlock(c->conf->state, &c->state_lock);
 	if (c->control) {
 		cw_control_done(c->control, CW_CONTROL_DOWN, CW_EXIT_OK, "the client has ended");
 		c->control = cw_control_free(c->control);
@@ -744,7 +770,7 @@ int cw_client_run(const struct cw_client_opts *opts)
 		return CW_EXIT_FAILURE;
 	c->opts = opts;
 	c->conf = opts->conf;
-	c->alarm_fd = c->watch_fd = -1;
+	c->alarm_fd = c->watch_fd = c->state_lock = -1;
 	c->mech = -1;
 	r = cw_loop_new(&cw_system_clock, &c->loop);
 	if (r < 0) {

@@ -356,6 +356,8 @@ static int listen_at(struct cw_control *c, pid_t *ret_owner)
 	old = umask(0177);
 	r = uv_pipe_bind(&c->pipe, c->path);
 	(void) umask(old);
+	if (r == UV_EADDRINUSE) /* by no socket: nobody to be taken for another client */
+		return -EEXIST;
 	return r < 0 ? r : uv_listen((uv_stream_t *) &c->pipe, CLIENTS_MAX, on_connection);
 }
 

@@ -28,7 +28,7 @@ struct cw_control_ops {
 
 /* Listens at `path`, mode 0600, under the lock PATH.lock; a socket left by a killed client is
  * replaced. *ret: given. -EADDRINUSE: another client is there, *ret_owner says which (0: not
- * known); -errno. */
+ * known); -EEXIST: something there is no socket; -errno. */
 int cw_control_new(struct cw_loop *loop, const char *path, const struct cw_control_ops *ops,
 	void *arg, struct cw_control **ret, pid_t *ret_owner) CW_MUST_CHECK;
 /* Answers all who wait for `command`: exit code and a sentence. */

@@ -282,6 +282,7 @@ static void hold(struct cw_keeper *k, const struct cw_tsp_lease *lease, struct c
 	k->renew_at = begun + between(k, life_ms / 2, life_ms / 8 * 5);
 	k->others_at = begun + life_ms / 8 * 7;
 	k->renewals = goes_on ? k->renewals + 1 : 0;
+	k->first_lease = !k->had_lease;
 	k->has_lease = true;
 	k->had_lease = true;
 	k->attempt = 0;
@@ -665,6 +666,21 @@ void cw_keeper_tunnel_failed(struct cw_keeper *k, int code, const char *text, st
 	k->end_code = code;
 	note(k, code, text);
 	cw_keeper_stop(k, false, now);
+}
+
+void cw_keeper_unfit(struct cw_keeper *k, const char *text, struct cw_now now)
+{
+	if (k->goal != CW_GOAL_RUN)
+		return;
+	if (k->first_lease && !k->conf->persist && !cw_brokers_left(k->brokers)) {
+		cw_keeper_tunnel_failed(k, CW_EXIT_FAILURE, text, now);
+		return;
+	}
+	note(k, CW_EXIT_FAILURE, text);
+	lose(k, CW_DOWN_GONE, false);
+	if (k->first_lease)
+		k->had_lease = false;
+	give_up_broker(k, now);
 }
 
 /* ---- tick ---- */

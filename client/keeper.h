@@ -112,8 +112,9 @@ struct cw_keeper {
 	int64_t asked_at; /* boot: when the last create was sent; its lease runs from here */
 	bool has_lease;
 	bool had_lease;
-	bool releasing; /* stop: the lease is to be given back (tunnel is down already) */
-	bool keep;      /* stop: not given back */
+	bool first_lease; /* is the one that is held; false after a renewal */
+	bool releasing;   /* stop: the lease is to be given back (tunnel is down already) */
+	bool keep;        /* stop: not given back */
 	struct cw_keeper_lease lease;
 	struct cw_addr4 hint; /* the address we had; 0: none */
 	int64_t renew_at;     /* boot */
@@ -151,6 +152,9 @@ bool cw_keeper_renew_now(struct cw_keeper *k, struct cw_now now);
 void cw_keeper_source_gone(struct cw_keeper *k, const struct cw_addr6 *gone, struct cw_now now);
 /* The TEP does not know us (RFC 7596 5.1). */
 void cw_keeper_unbound(struct cw_keeper *k, struct cw_now now);
+/* No tunnel can be made between the ends of the lease: the broker lies, or an address or a route is
+ * not here yet. Another broker, or later; if neither is to be tried it is as below. */
+void cw_keeper_unfit(struct cw_keeper *k, const char *text, struct cw_now now);
 /* The tunnel could not be made or broke; ends the client with `code`, lease given back. */
 void cw_keeper_tunnel_failed(struct cw_keeper *k, int code, const char *text, struct cw_now now);
 

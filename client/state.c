@@ -12,11 +12,16 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "client/lock.h"
 #include "client/state.h"
 
 #define FIRST_LINE "causeway-lease 1\n"
 
-enum { STATE_MAX = 1024, PATH_ROOM = 4096 };
+enum {
+	STATE_MAX = 1024,
+	PATH_ROOM = 4096,
+	LOCK_MS = 1000, /* for a killed client to be gone */
+};
 
 int cw_state_render(const struct cw_state *state, char *to, size_t cap)
 {
@@ -184,4 +189,22 @@ int cw_state_save(const char *path, const struct cw_state *state)
 int cw_state_forget(const char *path)
 {
 	return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+int cw_state_lock(const char *path, int *ret_fd, pid_t *ret_owner)
+{
+	char lock[PATH_ROOM];
+
+	if ((size_t) snprintf(lock, sizeof lock, "%s.lock", path) >= sizeof lock)
+		return -ENAMETOOLONG;
+	cw_state_make_folders(lock);
+	return cw_lock_take(lock, LOCK_MS, ret_fd, ret_owner);
+}
+
+void cw_state_unlock(const char *path, int *fd)
+{
+	char lock[PATH_ROOM];
+
+	if ((size_t) snprintf(lock, sizeof lock, "%s.lock", path) < sizeof lock)
+		cw_lock_release(lock, fd);
 }

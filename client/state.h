@@ -4,6 +4,8 @@
  * replaced whole. Thread: the owner's. */
 #pragma once
 
+#include <sys/types.h>
+
 #include "base/defs.h"
 #include "client/keeper.h"
 
@@ -23,6 +25,9 @@ int cw_state_load(const char *path, struct cw_state *ret) CW_MUST_CHECK;
 int cw_state_forget(const char *path) CW_MUST_CHECK;
 /* Makes the folder of `path` and those above it, if missing: a fresh prefix has none of them. */
 void cw_state_make_folders(const char *path);
+/* As cw_lock_take() and cw_lock_release() of PATH.lock: only one client at a time uses the file. */
+int cw_state_lock(const char *path, int *ret_fd, pid_t *ret_owner) CW_MUST_CHECK;
+void cw_state_unlock(const char *path, int *fd);
 /* The text of the file, and back; for tests and the fuzzer. Length, or CW_E_LIMIT. */
 int cw_state_render(const struct cw_state *state, char *to, size_t cap) CW_MUST_CHECK;
 int cw_state_parse(const char *text, size_t n, struct cw_state *ret) CW_MUST_CHECK;

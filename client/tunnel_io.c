@@ -109,9 +109,13 @@ static void on_look(void *arg)
 		return;
 	}
 	put = cw_dti_repair(t->dti);
-	/* Gone: the packet thread says so. */
-	if (put == 0 || put == -ENODEV || put == -ENXIO)
+	if (put == 0)
 		return;
+	/* Deleted, or moved to another network namespace, of which the packet thread knows nothing. */
+	if (put == -ENODEV || put == -ENXIO) {
+		t->failed(t->arg);
+		return;
+	}
 	if (t->repairs++ == 0)
 		t->repairs_at = now;
 	tell_repair(t, put);

@@ -13,7 +13,7 @@
  * read meanwhile), or what becomes of the K-th answer of each connection: cutK (half of it, then the
  * end), slowK (an octet a second), hugeK (1 MB), bombK (entities in XML)
  *
- * address IPV4, lifetime SECONDS, to HOST:PORT (for redirect), delete (pushes one to all), close
+ * address IPV4, client6 IPV6 (what all are told is their end), lifetime SECONDS, to HOST:PORT (for redirect), delete (pushes one to all), close
  * (all)
  *
  * Printed: connect, version V, create A|-, accept, reject, delete A, info A, bye. */
@@ -52,6 +52,7 @@ static char redirect_to[64];
 static struct cw_addr4 address = {0xc633640a}; /* 198.51.100.10 */
 static uint32_t lifetime = 3600;
 static struct cw_addr6 tep;
+static struct cw_addr6 lie; /* if not "::" */
 
 static void say(const char *what, const char *more)
 {
@@ -188,7 +189,7 @@ static void on_create(struct client *c, const struct cw_tsp_msg *msg)
 		send_status(c, CW_TSP_ADDRESS, NULL);
 	else if (strcmp(mode, "silent") != 0) {
 		c->has_lease = true;
-		info = tunnel_msg(CW_TSP_INFO, &c->v6);
+		info = tunnel_msg(CW_TSP_INFO, cw_addr6_is_unspecified(&lie) ? &c->v6 : &lie);
 		send_status(c, CW_TSP_DONE, &info);
 	}
 }
@@ -319,6 +320,8 @@ static bool on_command(void)
 		lifetime = (uint32_t) strtoul(value, NULL, 10);
 	if (value && strcmp(line, "address") == 0)
 		(void) !cw_addr4_parse(value, strlen(value), &address);
+	if (value && strcmp(line, "client6") == 0)
+		(void) !cw_addr6_parse(value, strlen(value), &lie);
 	return true;
 }
 

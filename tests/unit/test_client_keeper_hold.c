@@ -375,6 +375,52 @@ static void tunnel_trouble(void **state)
 	done(r);
 }
 
+/* A lease that no tunnel can be made of: its broker is as good as none, whatever it says next. */
+static void unfit(void **state)
+{
+	struct rig *r = holding(two, 3600);
+
+	(void) state;
+	cw_keeper_unfit(&r->k, "not ours", now(r));
+	wants(r, "DOWN(gone) disconnect connect(b:3653,2.0.0)");
+	is_ready(r);
+	leased(r, "192.0.2.20", 3600);
+	wants(r, "create() accept UP(192.0.2.20)");
+	done(r);
+	/* No other one: the end, with the lease given back. */
+	r = holding(one, 3600);
+	cw_keeper_unfit(&r->k, "not ours", now(r));
+	wants(r, "DOWN(stop) delete(192.0.2.10)");
+	replied(r, 200, CW_TSP_DONE);
+	wants(r, "disconnect EXIT(1)");
+	done(r);
+	r = holding(two, 3600);
+	cw_keeper_unfit(&r->k, "not ours", now(r));
+	wants(r, "DOWN(gone) disconnect connect(b:3653,2.0.0)");
+	cw_keeper_unreachable(&r->k, CW_EXIT_UNREACHABLE, "refused", now(r));
+	wants(r, "disconnect disconnect EXIT(1)");
+	done(r);
+	/* Told to persist, or once there was a tunnel: again, with pauses that grow. */
+	for (int persist = 0; persist < 2; persist++) {
+		r = holding(one, 3600);
+		r->conf.persist = persist;
+		if (!persist) {
+			(void) to_deadline(r);
+			leased(r, "192.0.2.11", 3600);
+			wants(r, "create(192.0.2.10) DOWN(moved) accept UP(192.0.2.11)");
+		}
+		for (int i = 0; i < 4; i++) {
+			cw_keeper_unfit(&r->k, "not ours", now(r));
+			wants(r, "DOWN(gone) disconnect");
+			assert_int_equal(to_deadline(r), 500 << i);
+			is_ready(r);
+			leased(r, "192.0.2.12", 3600);
+			wants(r, "connect(a:3653,2.0.0) create() accept UP(192.0.2.12)");
+		}
+		done(r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -391,6 +437,7 @@ int main(void)
 		cmocka_unit_test(unknown_at_the_tep),
 		cmocka_unit_test(wishes),
 		cmocka_unit_test(tunnel_trouble),
+		cmocka_unit_test(unfit),
 	};
 
 	return cmocka_run_group_tests_name("client keeper hold", tests, NULL, NULL);
