@@ -484,6 +484,44 @@ static void digest_spellings(void **state)
 	}
 }
 
+/* What stands twice is refused before the library sees it: it would lose the memory of the first, whatever that is
+ * for and however it is written. */
+static void digest_repeated(void **state)
+{
+	static const char *const more[] = {"username=\"alice\"", "USERNAME = \"alice\"",
+		"x=\"a\\\",\" , username(=alice", ",,nonce=\"%n\"", "x=y\",cnonce=\"abc\"",
+		"x=\"y\"z,response=%h", "qop=auth", "realm=\"%r\"", "nc=00000001",
+		"digest-uri=\"%u\"", "maxbuf=1024,maxbuf=1024"};
+	static const char *const fine[] = {
+		"x=\",username=a\"", "x=\"a\\\",username=b\"", "x=1,x=2"};
+	static const char rest[] =
+		"username=\"alice\",realm=\"%r\",nonce=\"%n\",nc=00000001,cnonce=\"abc\","
+		"digest-uri=\"%u\",response=%h,qop=auth";
+	const struct cw_sasl_params params = {.lookup = lookup, .arg = &users};
+
+	(void) state;
+	for (unsigned i = 0; i < CW_ARRAY_LEN(more) + CW_ARRAY_LEN(fine); i++) {
+		bool is_more = i < CW_ARRAY_LEN(more);
+		struct cw_sasl_server *s;
+		struct cw_sasl_out out;
+		char challenge[512], response[1024], form[512];
+		int n;
+
+		(void) snprintf(form, sizeof form, "%s,%s",
+			is_more ? more[i] : fine[i - CW_ARRAY_LEN(more)], rest);
+		assert_int_equal(cw_sasl_server_start(&params, "DIGEST-MD5", NULL, 0, &s, &out),
+			CW_SASL_CONTINUE);
+		assert_true(out.n < sizeof challenge);
+		memcpy(challenge, out.data, out.n);
+		challenge[out.n] = '\0';
+		n = respond(challenge, form, "tsp/x", response, sizeof response);
+		if (cw_sasl_server_step(s, response, (size_t) n, &out) !=
+			(is_more ? CW_SASL_FAILED : CW_SASL_DONE))
+			fail_msg("%.*s", n, response);
+		(void) cw_sasl_server_free(s);
+	}
+}
+
 /* An unknown user's secret is not one that can be guessed. */
 static void digest_no_secret(void **state)
 {
@@ -742,6 +780,7 @@ int main(void)
 		cmocka_unit_test_setup(digest_challenge, reset),
 		cmocka_unit_test_setup(digest_spellings, reset),
 		cmocka_unit_test_setup(digest_no_secret, reset),
+		cmocka_unit_test_setup(digest_repeated, reset),
 		cmocka_unit_test_setup(garbage, reset),
 		cmocka_unit_test_setup(damaged_verifiers, reset),
 		cmocka_unit_test_setup(not_ascii, reset),
