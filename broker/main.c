@@ -447,10 +447,14 @@ static int bring_up(struct daemon *d)
 
 static int run(struct daemon *d)
 {
+	int r;
+
 	d->started_us = cw_clock_now(&cw_system_clock).mono_us;
-	d->exit_code = bring_up(d);
-	if (d->exit_code == CW_EXIT_OK)
+	r = bring_up(d);
+	if (r == CW_EXIT_OK) /* or it failed in a callback already, which has set the exit code */
 		(void) cw_loop_run(d->loop);
+	else
+		d->exit_code = r;
 	take_down(d);
 	return d->exit_code;
 }

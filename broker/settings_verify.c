@@ -318,6 +318,11 @@ static void verify_listen(struct cw_conf *f)
 	const struct cw_conf_section *tsp = cw_conf_section(f, "tsp", 0);
 	const char *run_dir = cw_conf_str(cw_conf_top(f), "run-dir");
 
+	if (cw_conf_list_count(tsp, "listen") == 0 &&
+		(!cw_conf_has(f, "tls") ||
+			cw_conf_list_count(cw_conf_section(f, "tls", 0), "listen") == 0))
+		cw_conf_problem(f, cw_conf_opt_line(tsp, "listen"),
+			"the list \"listen\" is empty, so nobody could reach the broker; leave it out, or write \"[::]:3653\"");
 	for (unsigned i = 0; i < cw_conf_list_count(tsp, "listen"); i++) {
 		const char *v = cw_conf_list_get(tsp, "listen", i);
 		size_t n = strlen(v);

@@ -278,7 +278,8 @@ static void input_tls(struct cw_session *s, const void *p, size_t n)
 
 	flush_tls(s);
 	if (r < 0 && !s->tsp_started) {
-		(void) snprintf(s->text, sizeof s->text, "TLS: %s; %s", cw_tls_error(),
+		(void) snprintf(s->text, sizeof s->text, "%s%s; %s", r == CW_E_AUTH ? "TLS: " : "",
+			cw_tls_error(),
 			r == CW_E_AUTH ? "check ca and server-name"
 				       : "does the broker speak TLS at this port?");
 		unreachable(s, s->text);
@@ -359,12 +360,14 @@ static const char *advice(int status)
 	case UV_ENETUNREACH:
 	case UV_EHOSTUNREACH:
 		return "; this host has no route to it";
+	case UV_EINVAL:
+		return "; a link-local address has its interface behind it, as in fe80::1%eth0";
 	default:
 		return "";
 	}
 }
 
-static void failed(struct cw_session *s, const struct attempt *a, int status)
+static void note_failure(struct cw_session *s, const struct attempt *a, int status)
 {
 	char where[CW_ENDPOINT_STRLEN];
 
@@ -372,6 +375,11 @@ static void failed(struct cw_session *s, const struct attempt *a, int status)
 	(void) snprintf(s->text, sizeof s->text, "%s: %s%s",
 		cw_sockaddr_str((const struct sockaddr *) &a->to, where), uv_strerror(status),
 		advice(status));
+}
+
+static void failed(struct cw_session *s, const struct attempt *a, int status)
+{
+	note_failure(s, a, status);
 	if (s->n_failed == s->n_addresses)
 		unreachable(s, s->text);
 	else if (s->n_started == s->n_failed)
@@ -437,8 +445,7 @@ static void start_next(struct cw_session *s)
 			return;
 		}
 		close_attempt(a);
-		s->n_failed++;
-		(void) snprintf(s->text, sizeof s->text, "cannot connect: %s", uv_strerror(r));
+		note_failure(s, a, r);
 	}
 	if (s->n_failed == s->n_addresses)
 		unreachable(s, s->text);

@@ -368,22 +368,34 @@ static void tun_close(struct cw_dti *d)
 	(void) cw_free(t);
 }
 
+/* NULL: there can be a tunnel between them. */
+static const char *wrong_ends(const struct cw_dti_conf *conf)
+{
+	if (!cw_addr6_is_tunnel_end(&conf->local))
+		return "this end of the tunnel is not a global IPv6 address; name one with source, or --source";
+	if (!cw_addr6_is_tunnel_end(&conf->tep))
+		return "the broker's end of the tunnel is not a global IPv6 address";
+	return cw_addr6_eq(&conf->local, &conf->tep) ? "both ends of the tunnel are one address"
+						     : NULL;
+}
+
 static int tun_set_up(struct tun *t, const struct cw_dti_conf *conf, const char **ret_what)
 {
 	int r;
 
-	*ret_what = "an end of the tunnel is not a global IPv6 address";
-	if (!cw_addr6_is_tunnel_end(&conf->local) || !cw_addr6_is_tunnel_end(&conf->tep) ||
-		cw_addr6_eq(&conf->local, &conf->tep))
+	*ret_what = wrong_ends(conf);
+	if (*ret_what)
 		return -EADDRNOTAVAIL;
 	*ret_what = "cannot make room for packets";
 	t->slots = cw_zalloc(CW_DTI_BATCH, CW_DTI_SLOT);
 	t->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (!t->slots || t->stop < 0)
 		return -ENOMEM;
-	*ret_what =
-		"cannot open a raw socket between the ends of the tunnel (CAP_NET_RAW, and the address is ours?)";
 	r = open_raw(t);
+	*ret_what = r == -EADDRNOTAVAIL
+			    ? "cannot open a raw socket: this end of the tunnel is not an "
+			      "address of this host; name one with source, or --source"
+			    : "cannot open a raw socket for the tunnel (CAP_NET_RAW?)";
 	if (r < 0)
 		return r;
 	*ret_what =

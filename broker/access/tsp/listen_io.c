@@ -158,12 +158,27 @@ static void remove_stale(const char *path)
 		(void) unlink(path);
 }
 
+static bool folder_is_there(const char *path)
+{
+	char folder[sizeof((struct sockaddr_un *) NULL)->sun_path];
+	char *slash;
+
+	(void) snprintf(folder, sizeof folder, "%s", path);
+	slash = strrchr(folder, '/');
+	if (!slash || slash == folder)
+		return true;
+	*slash = '\0';
+	return access(folder, F_OK) == 0 || errno != ENOENT;
+}
+
 static int bind_unix(struct cw_tsp_listener *l, const struct cw_endpoint *ep)
 {
 	int r;
 
 	remove_stale(ep->u.path);
 	r = uv_pipe_bind(&l->h.pipe, ep->u.path);
+	if (r == UV_EACCES && !folder_is_there(ep->u.path)) /* libuv's word for it, too */
+		r = -ENOENT;
 	if (r == 0 && chmod(ep->u.path, 0660) < 0)
 		r = -errno;
 	if (r == 0)
