@@ -221,7 +221,7 @@ static void no_ipv6(int fd, const struct cw_tun_device *d)
 }
 
 int cw_tun_device_up(const struct cw_tun_device *d, unsigned mtu, const uint8_t ipv4[4],
-	const struct cw_tun_route *routes, size_t n, char *why, size_t why_n)
+	const struct cw_tun_route *routes, size_t n, bool again, char *why, size_t why_n)
 {
 	static const uint8_t none[4];
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), r;
@@ -245,6 +245,8 @@ int cw_tun_device_up(const struct cw_tun_device *d, unsigned mtu, const uint8_t 
 		const uint8_t *a = routes[i].addr;
 
 		r = add_route(fd, d, &routes[i]);
+		if (r == -EEXIST && again)
+			r = 0;
 		if (r < 0)
 			(void) say(why, why_n, r, "cannot route %u.%u.%u.%u/%u to %s: %s", a[0],
 				a[1], a[2], a[3], routes[i].len, d->name, cw_dpopt_errno(-r));

@@ -25,9 +25,10 @@ bool cw_tun_device_name_ok(const char *name, char *why, size_t why_n);
 /* Negative errno with one line in why. */
 int cw_tun_device_open(const char *name, struct cw_tun_device *ret, char *why, size_t why_n);
 /* Up, with this MTU, without an IPv6 address; ipv4 (unless 0.0.0.0) becomes its address, the source
- * of the kernel's ICMP errors; routes point to it. Negative errno with one line in why. */
+ * of the kernel's ICMP errors; routes point to it; again: one that is there already is fine.
+ * Negative errno with one line in why. */
 int cw_tun_device_up(const struct cw_tun_device *d, unsigned mtu, const uint8_t ipv4[4],
-	const struct cw_tun_route *routes, size_t n, char *why, size_t why_n);
+	const struct cw_tun_route *routes, size_t n, bool again, char *why, size_t why_n);
 void cw_tun_device_close(struct cw_tun_device *d);
 
 /* The MTU of the interface that has this address; 0: not found. A loopback interface counts as not

@@ -24,6 +24,7 @@
 #include "dataplane/plugins/common/options.h"
 #include "dataplane/plugins/common/table.h"
 #include "dataplane/plugins/tun/forward.h"
+#include "dataplane/plugins/tun/guard.h"
 #include "schema/ipip/join.h"
 
 enum {
@@ -37,6 +38,7 @@ enum {
 
 struct tun {
 	struct cw_tun t; /* what the threads see */
+	struct cw_tun_guard guard;
 	struct cw_tun_route routes[ROUTES_MAX];
 	size_t n_routes;
 	uint8_t own[OWN_MAX][16]; /* this node's addresses: no tunnel ends (RFC 2473 4.1.2) */
@@ -217,6 +219,7 @@ static void tun_close(void *p)
 
 	if (self->probe_timer)
 		self->t.host->timer_cancel(self->t.host->ctx, self->probe_timer);
+	cw_tun_guard_stop(&self->guard);
 	cw_tun_forward_stop(&self->t);
 	cw_tun_sockets_close(&self->t.sockets);
 	cw_tun_device_close(&self->t.device);
@@ -224,12 +227,72 @@ static void tun_close(void *p)
 	free(self);
 }
 
-static int bring_up(struct tun *self, const struct cw_dp_open *open, uint64_t hops, uint64_t max,
-	char *why, size_t why_n)
+/* Takes the device into use. again: it was before. */
+static int raise_device(struct tun *self, bool again, char *why, size_t why_n)
 {
 	struct cw_tun *t = &self->t;
 	/* Where the outer packet is cut, the device must not be the bottleneck. */
 	unsigned mtu = t->fragment == CW_TUN_FRAG_INNER ? t->mtu : 65535;
+	int r = cw_tun_device_up(
+		&t->device, mtu, t->tep4, self->routes, self->n_routes, again, why, why_n);
+
+	if (r < 0 || t->running)
+		return r;
+	r = cw_tun_forward_start(t);
+	if (r < 0)
+		(void) snprintf(
+			why, why_n, "cannot start the forwarding threads: %s", cw_dpopt_errno(-r));
+	return r;
+}
+
+static void on_harm(void *arg);
+
+static void listen_for_harm(struct tun *self)
+{
+	const struct cw_dp_host *h = self->t.host;
+
+	if (cw_tun_guard_start(&self->guard, h, self->t.device.index, on_harm, self) < 0)
+		h->log(h->ctx, CW_DP_LOG_WARNING,
+			"cannot hear of what others do to the device: it is not put right");
+}
+
+/* The device was deleted: a new one of that name. */
+static int make_again(struct tun *self, char *why, size_t why_n)
+{
+	char name[IFNAMSIZ];
+	int r;
+
+	cw_tun_guard_stop(&self->guard);
+	cw_tun_forward_stop(&self->t);
+	cw_tun_device_close(&self->t.device);
+	memcpy(name, self->t.device.name, sizeof name);
+	r = cw_tun_device_open(name, &self->t.device, why, why_n);
+	if (r == 0)
+		r = raise_device(self, true, why, why_n);
+	listen_for_harm(self);
+	return r;
+}
+
+static void on_harm(void *arg)
+{
+	struct tun *self = arg;
+	const struct cw_dp_host *h = self->t.host;
+	char name[IFNAMSIZ], why[200] = "", text[300];
+	bool there = self->t.device.fd >= 0 && if_indextoname(self->t.device.index, name);
+	int r = there ? raise_device(self, true, why, sizeof why)
+		      : make_again(self, why, sizeof why);
+
+	(void) snprintf(text, sizeof text, "somebody %s %s: %s%s", there ? "changed" : "deleted",
+		self->t.device.name, r < 0 ? "nothing is forwarded: " : "put right", why);
+	h->log(h->ctx, r < 0 ? CW_DP_LOG_ERR : CW_DP_LOG_WARNING, text);
+	if (r < 0)
+		cw_tun_guard_again(&self->guard);
+}
+
+static int bring_up(struct tun *self, const struct cw_dp_open *open, uint64_t hops, uint64_t max,
+	char *why, size_t why_n)
+{
+	struct cw_tun *t = &self->t;
 	int r;
 
 	(void) snprintf(why, why_n, "out of memory");
@@ -242,13 +305,9 @@ static int bring_up(struct tun *self, const struct cw_dp_open *open, uint64_t ho
 	r = cw_tun_device_open(cw_dpopt_get(open, "dev"), &t->device, why, why_n);
 	if (r < 0)
 		return r;
-	r = cw_tun_device_up(&t->device, mtu, t->tep4, self->routes, self->n_routes, why, why_n);
-	if (r < 0)
-		return r;
-	r = cw_tun_forward_start(t);
-	if (r < 0)
-		(void) snprintf(
-			why, why_n, "cannot start the forwarding threads: %s", cw_dpopt_errno(-r));
+	r = raise_device(self, false, why, why_n);
+	if (r == 0)
+		listen_for_harm(self);
 	return r;
 }
 
@@ -267,7 +326,7 @@ static int tun_open(const struct cw_dp_host *host, const struct cw_dp_open *open
 		return -ENOMEM;
 	}
 	self->t.host = host;
-	self->t.stop = self->t.device.fd = -1;
+	self->t.stop = self->t.device.fd = self->guard.fd = -1;
 	self->t.sockets = (struct cw_tun_sockets){-1, -1, -1, -1, -1, -1, -1};
 	memcpy(self->t.tep6, open->ipv6, 16);
 	memcpy(self->t.tep4, open->ipv4, 4);
@@ -331,6 +390,12 @@ static void tun_probe(void *p, uint64_t token)
 		return;
 	}
 	self->probe_token = token;
+	if (!t->running) {
+		note(self, "the TUN device is gone and cannot be made again: see the log");
+		self->probe_token = 0;
+		t->host->complete(t->host->ctx, token, CW_DP_FAILED, NULL, 0);
+		return;
+	}
 	if (cw_tun_sysctl("/proc/sys/net/ipv4/ip_forward") == 0)
 		note(self, "IPv4 forwarding is off: sysctl -w net.ipv4.ip_forward=1");
 	if (cw_tun_sysctl("/proc/sys/net/ipv4/conf/all/rp_filter") == 1)
@@ -373,6 +438,15 @@ static void answer(struct tun *self, uint64_t token, size_t n)
 	self->t.host->complete(self->t.host->ctx, token, CW_DP_OK, self->results, n);
 }
 
+static enum cw_dp_status apply_one(struct tun *self, const struct cw_dp_binding *b)
+{
+	if (is_own(self, b->ipv6))
+		return CW_DP_INVALID;
+	if (!self->t.running) /* until there is a device again */
+		return CW_DP_TRANSIENT;
+	return cw_dptab_apply(self->t.rules.table, b);
+}
+
 static void tun_apply(void *p, uint64_t token, const struct cw_dp_binding *items, size_t n)
 {
 	struct tun *self = p;
@@ -383,9 +457,7 @@ static void tun_apply(void *p, uint64_t token, const struct cw_dp_binding *items
 	}
 	memset(self->results, 0, n * sizeof *self->results);
 	for (size_t i = 0; i < n; i++)
-		self->results[i].status = is_own(self, items[i].ipv6)
-						  ? CW_DP_INVALID
-						  : cw_dptab_apply(self->t.rules.table, &items[i]);
+		self->results[i].status = apply_one(self, &items[i]);
 	/* The first packet of a new client shall not queue among strangers. */
 	if (self->t.sockets.others >= 0 && cw_dptab_count(self->t.rules.table) <= CW_TUN_KNOWN_MAX)
 		for (size_t i = 0; i < n; i++)
