@@ -76,6 +76,7 @@ cw_copy_tree() {
 			--exclude=./config.h --exclude=./Makefile --exclude=./autom4te.cache --exclude=.deps \
 			--exclude=.libs --exclude='*.o' --exclude='*.lo' --exclude='*.la' -cf - .) | tar -xf - -C "$to"
 	fi
+	chmod -R u+w "$to" # the tree may be read-only, the copy is built in and removed
 }
 
 # cw_ccache WORK: sets cw_cache to "ccache " if the compiler cache is there, and makes it work across the
