@@ -201,17 +201,32 @@ static void say(char *why, size_t n, const char *path, const char *what)
 		(void) snprintf(why, n, "%s: %s", path, what);
 }
 
+static uint64_t backend_wal_bytes(struct cw_backend *b)
+{
+	char wal[PATH_MAX];
+	struct stat st;
+	int n = snprintf(wal, sizeof wal, "%s-wal", b->path);
+
+	if (b->memory || n < 0 || (size_t) n >= sizeof wal || stat(wal, &st) < 0)
+		return 0;
+	return (uint64_t) st.st_size;
+}
+
 /* What SQLite says of a file that cannot be used, and what can be done about it. */
-static void say_unusable(char *why, size_t n, const char *path, int rc, const char *what)
+static void say_unusable(struct cw_backend *b, char *why, size_t n, int rc, const char *what)
 {
 	/* SQLITE_ERROR: its own text cannot be compiled, so it is not what a release made. */
 	bool damaged = (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB ||
 		       (rc & 0xff) == SQLITE_ERROR;
+	const char *then = damaged ? "; restore a backup" : "";
 	size_t len = strcspn(what, "\n"); /* a malformed schema is cited over many lines */
 
+	/* A checkpoint that did not come to its end leaves a file that is whole with its WAL only. */
+	if (damaged && cw_sq_seen_more(b, 0) > 0 && backend_wal_bytes(b) == 0)
+		then = "; put its -wal file back, or restore a backup";
 	if (n > 0)
-		(void) snprintf(why, n, "%s: %.*s%s", path, len < 100 ? (int) len : 100, what,
-			damaged ? "; restore a backup" : "");
+		(void) snprintf(
+			why, n, "%s: %.*s%s", b->path, len < 100 ? (int) len : 100, what, then);
 }
 
 /* First column of the first row as text; "" without a row. */
@@ -264,7 +279,7 @@ static int set_pragmas(struct cw_backend *b, unsigned cache_kib, char *why, size
 		if (rc == SQLITE_OK)
 			rc = query_text(b->db, sql, got, sizeof got);
 		if (rc != SQLITE_OK) {
-			say_unusable(why, why_n, b->path, rc, sqlite3_errmsg(b->db));
+			say_unusable(b, why, why_n, rc, sqlite3_errmsg(b->db));
 			return rc;
 		}
 		if (strcmp(got, pragmas[i].want) != 0) {
@@ -335,7 +350,7 @@ static int migrate(struct cw_backend *b, char *why, size_t why_n)
 	}
 	return 0;
 fail:
-	say_unusable(why, why_n, b->path, rc, sqlite3_errstr(rc)); /* a ROLLBACK came after it */
+	say_unusable(b, why, why_n, rc, sqlite3_errstr(rc)); /* a ROLLBACK came after it */
 	return cw_sq_result(b->db, rc, b->errors);
 }
 
@@ -552,7 +567,7 @@ static int open_file(
 		return r;
 	rc = prepare_all(b);
 	if (rc != SQLITE_OK) {
-		say_unusable(why, why_n, b->path, rc, sqlite3_errmsg(b->db));
+		say_unusable(b, why, why_n, rc, sqlite3_errmsg(b->db));
 		return cw_sq_result(b->db, rc, b->errors);
 	}
 	(void) sqlite3_wal_hook(b->db, on_commit, b);
@@ -674,17 +689,6 @@ static int backend_upkeep(struct cw_backend *b)
 	b->full_seen = b->errors->full;
 	/* The leases are safe in the WAL; it grows until there is room for the database file. */
 	return r == CW_E_STORE_FULL || r == -ENOMEM ? 0 : r;
-}
-
-static uint64_t backend_wal_bytes(struct cw_backend *b)
-{
-	char wal[PATH_MAX];
-	struct stat st;
-	int n = snprintf(wal, sizeof wal, "%s-wal", b->path);
-
-	if (b->memory || n < 0 || (size_t) n >= sizeof wal || stat(wal, &st) < 0)
-		return 0;
-	return (uint64_t) st.st_size;
 }
 
 static int audit(struct cw_backend *b, struct cw_op *op)
