@@ -440,13 +440,18 @@ static void on_drained(void *arg)
 static void end(struct client *c, int code)
 {
 	const char *text = c->keeper.error;
+	bool in_vain = !code && !c->keeper.had_lease; /* told to end before it had one */
 
+	if (in_vain && c->opts->once)
+		code = CW_EXIT_FAILURE;
+	if (in_vain)
+		text = "ended before there was a lease";
 	c->ending = true;
 	c->code = code;
 	cw_prog_notify("STOPPING=1");
 	if (code && !c->opts->once)
 		cw_log(CW_LOG_ERR, CW_F(CW_F_EVENT("client.exit"), CW_F_INT("code", code)), text);
-	tell(c, code, code ? text : "ended");
+	tell(c, in_vain ? CW_EXIT_FAILURE : code, text);
 	cw_control_done(c->control, CW_CONTROL_RENEW, CW_EXIT_FAILURE, "the client ends");
 	stop_when_quiet(c);
 }

@@ -22,7 +22,14 @@
 #include "base/mem.h"
 #include "client/hook_io.h"
 
-enum { QUEUE_MAX = 16, ENV_MAX = 20, ENV_OCTETS = 2048, MARK_MAX = 4096, ORPHAN_MS = 50 };
+enum {
+	QUEUE_MAX = 16,
+	ENV_MAX = 20,
+	ENV_OCTETS = 2048,
+	MARK_MAX = 4096,
+	ORPHAN_MS = 50,
+	MARK_FLAGS = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, /* who waits for a FIFO hangs */
+};
 
 /* A hook that a killed client left running. */
 struct orphan {
@@ -97,7 +104,7 @@ static uint64_t start_of(pid_t pid)
 static int open_mark(const struct cw_hooks *h)
 {
 	CW_CLEANUP(cw_closep)
-	int fd = open(h->mark, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = open(h->mark, MARK_FLAGS | O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	int taken;
 
 	/* Without it only a killed client's hook may overlap with the next one's. */
@@ -110,7 +117,7 @@ static int open_mark(const struct cw_hooks *h)
 
 static void read_mark(struct cw_hooks *h)
 {
-	CW_CLEANUP(cw_closep) int fd = open(h->mark, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	CW_CLEANUP(cw_closep) int fd = open(h->mark, MARK_FLAGS | O_RDONLY);
 	char text[64];
 	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
 	const char *blank = n > 1 ? memchr(text, ' ', (size_t) n) : NULL;

@@ -8,11 +8,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <poll.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -243,6 +246,51 @@ static void verdict(void *arg, int code, const char *text)
 	cw_closep(&null);
 }
 
+/* The signals that end a program, less those that whoever started us had us ignore (nohup). */
+static sigset_t ending_signals(void)
+{
+	static const int all[] = {SIGINT, SIGTERM, SIGHUP};
+	struct sigaction now;
+	sigset_t set;
+
+	(void) sigemptyset(&set);
+	for (size_t i = 0; i < CW_ARRAY_LEN(all); i++)
+		if (sigaction(all[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+			(void) sigaddset(&set, all[i]);
+	return set;
+}
+
+/* Reads all that is written to `from`, for the process `pid`, into to[cap], with a NUL. A signal to
+ * us is one to it. The signal, or 0. */
+static int hear(int from, pid_t pid, const sigset_t *signals, char *to, size_t cap)
+{
+	struct pollfd p[2] = {{.fd = from, .events = POLLIN},
+		{.fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK), .events = POLLIN}};
+	struct signalfd_siginfo info;
+	int got_signal = 0;
+	ssize_t got = 1;
+	size_t n = 0;
+
+	while (n < cap - 1 && got > 0) {
+		if (poll(p, 2, -1) < 0) {
+			if (errno != EINTR) /* stopped, and goes on */
+				break;
+			continue;
+		}
+		if (p[1].revents && read(p[1].fd, &info, sizeof info) == (ssize_t) sizeof info) {
+			got_signal = (int) info.ssi_signo;
+			(void) kill(pid, got_signal);
+		}
+		if (!p[0].revents)
+			continue;
+		got = read(from, to + n, cap - 1 - n);
+		n += got > 0 ? (size_t) got : 0;
+	}
+	to[n] = '\0';
+	cw_closep(&p[1].fd);
+	return got_signal;
+}
+
 /* Runs this program again and waits for its verdict. */
 static int go_to_background(const struct line *l)
 {
@@ -252,10 +300,12 @@ static int go_to_background(const struct line *l)
 	char text[4096];
 	posix_spawnattr_t attr;
 	char *nl;
+	const sigset_t signals = ending_signals();
+	sigset_t before;
 	size_t n = 0;
-	ssize_t got;
 	pid_t pid;
 	int fds[2];
+	int signal;
 	int status;
 	int r;
 
@@ -273,7 +323,9 @@ static int go_to_background(const struct line *l)
 	(void) snprintf(ready, sizeof ready, "%d", fds[1]);
 	(void) setenv(READY_FD_ENV, ready, 1); /* NOLINT(concurrency-mt-unsafe) */
 	(void) posix_spawnattr_init(&attr);
-	(void) posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID);
+	(void) posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK);
+	(void) sigprocmask(SIG_BLOCK, &signals, &before);
+	(void) posix_spawnattr_setsigmask(&attr, &before);
 	r = posix_spawn(&pid, "/proc/self/exe", NULL, &attr, argv, environ);
 	(void) posix_spawnattr_destroy(&attr);
 	(void) close(fds[1]);
@@ -282,11 +334,11 @@ static int go_to_background(const struct line *l)
 			cw_strerror(-r));
 		return CW_EXIT_FAILURE;
 	}
-	n = 0;
-	while (n < sizeof text - 1 && (got = read(fds[0], text + n, sizeof text - 1 - n)) > 0)
-		n += (size_t) got;
-	text[n] = '\0';
+	signal = hear(fds[0], pid, &signals, text, sizeof text);
 	(void) close(fds[0]);
+	(void) sigprocmask(SIG_SETMASK, &before, NULL);
+	if (signal)
+		(void) raise(signal); /* to whoever waits for us it looks like what it is */
 	nl = strchr(text, '\n');
 	if (!nl) {
 		/* It ended before it knew: its exit code tells, and it has said why. */

@@ -17,7 +17,7 @@
 #include "client/session_io.h"
 
 enum {
-	ATTEMPTS_MAX = 8,
+	ATTEMPTS_MAX = 32,      /* more than fit in an answer of DNS without TCP */
 	ATTEMPT_DELAY_MS = 250, /* RFC 8305 section 8 */
 	KEEPALIVE_S = 60,
 	FLUSH_MS = 1000,

@@ -21,6 +21,8 @@ enum {
 	STATE_MAX = 1024,
 	PATH_ROOM = 4096,
 	LOCK_MS = 1000, /* for a killed client to be gone */
+	STATE_FLAGS =
+		O_CLOEXEC | O_NOCTTY | O_NOFOLLOW | O_NONBLOCK, /* who waits for a FIFO hangs */
 };
 
 int cw_state_render(const struct cw_state *state, char *to, size_t cap)
@@ -120,7 +122,7 @@ int cw_state_parse(const char *text, size_t n, struct cw_state *ret)
 
 int cw_state_load(const char *path, struct cw_state *ret)
 {
-	CW_CLEANUP(cw_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
+	CW_CLEANUP(cw_closep) int fd = open(path, STATE_FLAGS | O_RDONLY);
 	char text[STATE_MAX];
 	ssize_t n;
 
@@ -150,7 +152,7 @@ void cw_state_make_folders(const char *path)
 static int write_synced(const char *path, const char *text, size_t n)
 {
 	CW_CLEANUP(cw_closep)
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int fd = open(path, STATE_FLAGS | O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	ssize_t r;
 
 	if (fd < 0)
