@@ -379,6 +379,20 @@ static const char *wrong_ends(const struct cw_dti_conf *conf)
 						     : NULL;
 }
 
+static const char *why_no_raw(int r)
+{
+	switch (r) {
+	case -EADDRNOTAVAIL:
+		return "cannot open a raw socket: this end of the tunnel is not an address of this host; "
+		       "name one with source, or --source";
+	case -ENETUNREACH:
+	case -EHOSTUNREACH:
+		return "cannot open a raw socket: this host has no route to the TEP's IPv6 address";
+	default:
+		return "cannot open a raw socket for the tunnel (CAP_NET_RAW?)";
+	}
+}
+
 static int tun_set_up(struct tun *t, const struct cw_dti_conf *conf, const char **ret_what)
 {
 	int r;
@@ -392,10 +406,7 @@ static int tun_set_up(struct tun *t, const struct cw_dti_conf *conf, const char 
 	if (!t->slots || t->stop < 0)
 		return -ENOMEM;
 	r = open_raw(t);
-	*ret_what = r == -EADDRNOTAVAIL
-			    ? "cannot open a raw socket: this end of the tunnel is not an "
-			      "address of this host; name one with source, or --source"
-			    : "cannot open a raw socket for the tunnel (CAP_NET_RAW?)";
+	*ret_what = why_no_raw(r);
 	if (r < 0)
 		return r;
 	*ret_what =
