@@ -440,7 +440,9 @@ void *cw_tun_down_run(void *arg)
 			return NULL;
 		if (fds[2].revents)
 			take_errors(d);
-		if (fds[1].revents)
+		if (fds[1].revents & POLLERR)
+			fds[1].fd = -1; /* deleted, for ever: guard.h */
+		else if (fds[1].revents)
 			turn(d);
 	}
 }

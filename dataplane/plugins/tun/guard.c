@@ -95,7 +95,10 @@ static void on_message(void *arg, int events)
 			break;
 		for (const struct nlmsghdr *h = (const void *) buf; NLMSG_OK(h, left);
 			h = NLMSG_NEXT(h, left))
-			heard = heard || harmful(g, h);
+			if (harmful(g, h)) {
+				heard = true;
+				g->gone = g->gone || h->nlmsg_type == RTM_DELLINK;
+			}
 	}
 	if (heard)
 		cw_tun_guard_again(g);
@@ -110,6 +113,7 @@ int cw_tun_guard_start(struct cw_tun_guard *g, const struct cw_dp_host *host, un
 
 	g->host = host;
 	g->index = index;
+	g->gone = false;
 	g->fn = fn;
 	g->arg = arg;
 	if (fd < 0)

@@ -15,6 +15,7 @@ struct cw_tun_guard {
 	void *arg;
 	int fd;
 	unsigned index; /* of the device */
+	bool gone;      /* it was deleted; known at once, fn may have to wait */
 	struct cw_dp_watch *watch;
 	struct cw_dp_timer *timer; /* until it is said */
 	int64_t minute;            /* when the count began */

@@ -378,6 +378,12 @@ static void probe_end(void *p)
 		self->t.host->ctx, token, arrived ? CW_DP_OK : CW_DP_FAILED, NULL, 0);
 }
 
+/* False until there is a device again. */
+static bool forwards(const struct tun *self)
+{
+	return self->t.running && !self->guard.gone;
+}
+
 static void tun_probe(void *p, uint64_t token)
 {
 	struct tun *self = p;
@@ -390,8 +396,8 @@ static void tun_probe(void *p, uint64_t token)
 		return;
 	}
 	self->probe_token = token;
-	if (!t->running) {
-		note(self, "the TUN device is gone and cannot be made again: see the log");
+	if (!forwards(self)) {
+		note(self, "the TUN device is gone and not made again yet: see the log");
 		self->probe_token = 0;
 		t->host->complete(t->host->ctx, token, CW_DP_FAILED, NULL, 0);
 		return;
@@ -442,7 +448,7 @@ static enum cw_dp_status apply_one(struct tun *self, const struct cw_dp_binding 
 {
 	if (is_own(self, b->ipv6))
 		return CW_DP_INVALID;
-	if (!self->t.running) /* until there is a device again */
+	if (!forwards(self))
 		return CW_DP_TRANSIENT;
 	return cw_dptab_apply(self->t.rules.table, b);
 }
