@@ -387,6 +387,10 @@ static int open_store(struct daemon *d, char *why, size_t why_n)
 			CW_F(CW_F_EVENT("store.damaged"), CW_F_STR("path", d->conf->store_path),
 				CW_F_UINT("leases", st.damaged)),
 			"leases were put aside because their rows are damaged, their addresses are not lent; causewayd --check-db tells more");
+	if (st.rebuilt)
+		cw_log(CW_LOG_ERR,
+			CW_F(CW_F_EVENT("store.rebuilt"), CW_F_STR("path", d->conf->store_path)),
+			"the last run ended because the database contradicted itself: the indexes of leases were made anew; causewayd --check-db, with the broker stopped, tells whether that was all");
 	return 0;
 }
 

@@ -16,6 +16,7 @@
 /* Written by the back end wherever it maps a result of its library, read by cw_store_stats(). */
 struct cw_db_errors {
 	_Atomic uint64_t busy, full, io, corrupt;
+	_Atomic bool rebuilt;     /* the indexes of lease, at the start */
 	_Atomic uint64_t damaged; /* rows of lease put aside and not forgotten, as of the start */
 };
 

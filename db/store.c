@@ -637,6 +637,7 @@ void cw_store_stats(struct cw_store *s, struct cw_store_stats *ret)
 	ret->err_io = s->errors.io;
 	ret->err_corrupt = s->errors.corrupt;
 	ret->damaged = s->errors.damaged;
+	ret->rebuilt = s->errors.rebuilt;
 	ret->queued = cw_queue_count(&s->queue);
 	ret->wal_bytes = s->ops->wal_bytes(s->backend);
 }

@@ -357,7 +357,9 @@ struct cw_store_stats {
 	uint64_t batch_max_seen;
 	uint64_t commit_us_sum, commit_us_max;
 	uint64_t wal_bytes;
-	uint64_t damaged;       /* leases put aside because their rows cannot be right, as of
+	bool rebuilt;     /* the start made the indexes of leases anew: the run before had found the
+			 database at odds with itself (CW_E_STORE_CORRUPT) */
+	uint64_t damaged; /* leases put aside because their rows cannot be right, as of
 				   the start; their addresses are not lent */
 	size_t queued, waiting; /* waiting: acquires parked for a confirmation */
 };

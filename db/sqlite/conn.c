@@ -477,6 +477,9 @@ static struct cw_backend *backend_close(struct cw_backend *b, bool clean)
 		sqlite3_wal_checkpoint_v2(b->db, "main", SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL) ==
 			SQLITE_OK)
 		cw_sq_seen_end(b);
+	/* See rebuild_indexes(). */
+	if (b->db && !clean && b->seen_fd >= 0 && atomic_load(&b->errors->corrupt) > 0)
+		cw_sq_seen_broken(b);
 	/* After an I/O error nothing more is written; the WAL is read again at the next start. */
 	if (b->db && !clean)
 		(void) sqlite3_db_config(b->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *) NULL);
@@ -539,6 +542,25 @@ static int check_whole(struct cw_backend *b, char *why, size_t why_n)
 	return refuse_missing(b, missing, "its -wal file", why, why_n);
 }
 
+/* The last run found a row and an index at odds, which no start can afford to look for. The rows
+ * count: they are what was granted. */
+static int rebuild_indexes(struct cw_backend *b, char *why, size_t why_n)
+{
+	int rc;
+
+	if (b->memory || !cw_sq_seen_doubt(b))
+		return 0;
+	rc = exec_sql(b->db, "REINDEX lease");
+	if (rc != SQLITE_OK) {
+		(void) snprintf(why, why_n, "%s: damaged (indexes of lease: %s); restore a backup",
+			b->path, sqlite3_errmsg(b->db));
+		return cw_sq_result(
+			b->db, (rc & 0xff) == SQLITE_CONSTRAINT ? SQLITE_CORRUPT : rc, b->errors);
+	}
+	atomic_store(&b->errors->rebuilt, true);
+	return 0;
+}
+
 static int open_file(
 	struct cw_backend *b, const struct cw_store_config *conf, char *why, size_t why_n)
 {
@@ -563,6 +585,8 @@ static int open_file(
 	if (r < 0)
 		return r;
 	r = check_tables(b, why, why_n);
+	if (r == 0)
+		r = rebuild_indexes(b, why, why_n);
 	if (r < 0)
 		return r;
 	rc = prepare_all(b);

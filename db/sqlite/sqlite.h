@@ -208,9 +208,11 @@ int cw_sq_salvage(sqlite3 *db);
 
 /* How many more commits a crash's PATH.commits knows of; 0: none, or there is no such file. */
 uint64_t cw_sq_seen_more(const struct cw_backend *b, uint64_t commits);
+bool cw_sq_seen_doubt(const struct cw_backend *b); /* the last run: cw_sq_seen_broken() */
 void cw_sq_seen_begin(struct cw_backend *b);
-void cw_sq_seen(struct cw_backend *b);     /* b->commits is on disk */
-void cw_sq_seen_end(struct cw_backend *b); /* cleanly, with all in the database file */
+void cw_sq_seen(struct cw_backend *b);        /* b->commits is on disk */
+void cw_sq_seen_broken(struct cw_backend *b); /* it ends because of CW_E_STORE_CORRUPT */
+void cw_sq_seen_end(struct cw_backend *b);    /* cleanly, with all in the database file */
 
 /* ---- read.c, backup.c, check.c ---- */
 
