@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The writer's connection: the lock that keeps a second broker out, the file and its mode, pragmas
- * set and read back, migrations, transactions, checkpoints, and the one function that maps SQLite's
- * results.
+/* The writer's connection: pragmas set and read back, migrations, transactions, checkpoints, and the
+ * one function that maps SQLite's results.
  *
  * Checkpoints are run here and not by SQLite's automatic ones: those swallow their errors, and an
  * fsync of the database file that failed once must never be retried as if nothing happened
@@ -9,13 +8,10 @@
 #include "config.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -195,12 +191,6 @@ int cw_sq_connect(const char *path, bool memory, bool readonly, sqlite3 **ret)
 	return SQLITE_OK;
 }
 
-static void say(char *why, size_t n, const char *path, const char *what)
-{
-	if (n > 0)
-		(void) snprintf(why, n, "%s: %s", path, what);
-}
-
 static uint64_t backend_wal_bytes(struct cw_backend *b)
 {
 	char wal[PATH_MAX];
@@ -333,7 +323,8 @@ static int migrate(struct cw_backend *b, char *why, size_t why_n)
 		goto fail;
 	have = strtol(version, NULL, 10);
 	if (strcmp(objects, "0") != 0 && strtol(application, NULL, 10) != CW_SQ_APPLICATION) {
-		say(why, why_n, b->path, "this is not a database of Causeway; name another file");
+		cw_sq_say(why, why_n, b->path,
+			"this is not a database of Causeway; name another file");
 		return CW_E_SCHEMA;
 	}
 	if (have < 0 || (size_t) have > CW_ARRAY_LEN(cw_migrations)) {
@@ -352,94 +343,6 @@ static int migrate(struct cw_backend *b, char *why, size_t why_n)
 fail:
 	say_unusable(b, why, why_n, rc, sqlite3_errstr(rc)); /* a ROLLBACK came after it */
 	return cw_sq_result(b->db, rc, b->errors);
-}
-
-int cw_sq_sync_folder(const char *path)
-{
-	CW_CLEANUP(cw_closep) int fd = -1;
-	char folder[PATH_MAX] = ".";
-	const char *slash = strrchr(path, '/');
-	size_t n = slash ? (size_t) (slash - path) + (slash == path) : 0;
-
-	if (n >= sizeof folder)
-		return -ENAMETOOLONG;
-	if (slash) {
-		memcpy(folder, path, n);
-		folder[n] = '\0';
-	}
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
-}
-
-/* Commits that PATH.commits knows of are not there. */
-static int refuse_missing(
-	struct cw_backend *b, uint64_t missing, const char *what, char *why, size_t why_n)
-{
-	(void) snprintf(why, why_n,
-		"%s: the last %" PRIu64 " commits before the crash are missing: put %s back, "
-		"or remove %s.commits to go on without them",
-		b->path, missing, what, b->path);
-	atomic_fetch_add(&b->errors->corrupt, 1);
-	return CW_E_STORE_CORRUPT;
-}
-
-static int lock_file(struct cw_backend *b, int fd, char *why, size_t why_n)
-{
-	int e;
-
-	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-		return 0;
-	e = errno;
-	say(why, why_n, b->path,
-		e == EWOULDBLOCK ? "another broker has this database open" : cw_strerror(-e));
-	return e == EWOULDBLOCK ? -EBUSY : -e;
-}
-
-/* Takes PATH.lock, makes the file if there is none, and takes it as well: it may have another name,
- * and somebody may have removed PATH.lock. */
-static int claim_file(struct cw_backend *b, char *why, size_t why_n)
-{
-	char lock[PATH_MAX];
-	struct stat st;
-	bool existed = access(b->path, F_OK) == 0;
-	int r, n = snprintf(lock, sizeof lock, "%s.lock", b->path);
-	uint64_t missing;
-
-	if (n < 0 || (size_t) n >= sizeof lock)
-		return -ENAMETOOLONG;
-	b->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	if (b->lock_fd < 0) {
-		int e = errno;
-
-		say(why, why_n, lock, cw_strerror(-e));
-		return -e;
-	}
-	r = lock_file(b, b->lock_fd, why, why_n);
-	if (r < 0)
-		return r;
-	/* SQLite removes the WAL of a file that is empty or was not there. */
-	if ((stat(b->path, &st) < 0 ? errno == ENOENT : st.st_size == 0) &&
-		(missing = cw_sq_seen_more(b, 0)) > 0)
-		return refuse_missing(b, missing, "it and its -wal file", why, why_n);
-	b->file_fd = open(b->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (b->file_fd < 0) {
-		int e = errno;
-
-		say(why, why_n, b->path, cw_strerror(-e));
-		return -e;
-	}
-	r = lock_file(b, b->file_fd, why, why_n);
-	if (r < 0)
-		return r;
-	/* Also what a crash in the first start leaves, but then the lock file says nothing yet. */
-	if (existed && fstat(b->file_fd, &st) == 0 && st.st_size == 0 &&
-		fstat(b->lock_fd, &st) == 0 && st.st_size > 0) {
-		say(why, why_n, b->path,
-			"an empty file where leases were; restore a backup, or remove it to begin anew");
-		atomic_fetch_add(&b->errors->corrupt, 1);
-		return CW_E_STORE_CORRUPT;
-	}
-	return cw_sq_sync_folder(b->path);
 }
 
 static int on_commit(void *arg, sqlite3 *db, const char *name, int frames)
@@ -539,7 +442,7 @@ static int check_whole(struct cw_backend *b, char *why, size_t why_n)
 	if (rc != SQLITE_OK || commits[0] == '\0' ||
 		(missing = cw_sq_seen_more(b, strtoull(commits, NULL, 10))) == 0)
 		return 0;
-	return refuse_missing(b, missing, "its -wal file", why, why_n);
+	return cw_sq_refuse_missing(b, missing, "its -wal file", why, why_n);
 }
 
 /* The last run found a row and an index at odds, which no start can afford to look for. The rows
@@ -571,7 +474,7 @@ static int open_file(
 	if (rc != SQLITE_OK) {
 		int e = b->db ? sqlite3_system_errno(b->db) : 0;
 
-		say(why, why_n, b->path, b->db ? sqlite3_errmsg(b->db) : "out of memory");
+		cw_sq_say(why, why_n, b->path, b->db ? sqlite3_errmsg(b->db) : "out of memory");
 		if ((rc & 0xff) == SQLITE_CANTOPEN && e > 0)
 			return -e;
 		return cw_sq_result(b->db, rc, b->errors);
@@ -603,7 +506,7 @@ static int open_file(
 	if (r == 0)
 		r = cw_sq_cache_need(b);
 	if (r < 0) {
-		say(why, why_n, b->path, cw_strerror(r));
+		cw_sq_say(why, why_n, b->path, cw_strerror(r));
 		return r;
 	}
 	b->seq = (uint64_t) seq;
@@ -633,7 +536,7 @@ static int backend_open(const struct cw_store_config *conf, struct cw_db_errors 
 	if (!b->path)
 		return -ENOMEM;
 	if (!b->memory) {
-		r = claim_file(b, why, why_n);
+		r = cw_sq_claim(b, why, why_n);
 		if (r < 0)
 			return r;
 	}
@@ -643,10 +546,10 @@ static int backend_open(const struct cw_store_config *conf, struct cw_db_errors 
 	if (!b->memory) {
 		r = cw_sq_sync_folder(b->path); /* the WAL is new as well */
 		if (r < 0) {
-			say(why, why_n, b->path, cw_strerror(r));
+			cw_sq_say(why, why_n, b->path, cw_strerror(r));
 			return r;
 		}
-		/* From now on the file is not empty; see claim_file(). */
+		/* From now on the file is not empty; see cw_sq_claim(). */
 		(void) !pwrite(b->lock_fd, "1\n", 2, 0);
 	}
 	*ret = CW_TAKE(b);

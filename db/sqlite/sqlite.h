@@ -4,8 +4,8 @@
  * tables after a rollback or a change of configuration). Thread: the writer, but for what
  * reader_open reads (path, memory), which never changes.
  *
- * Files: conn.c open, pragmas, migrations, results; cache.c the cache and never-used slots;
- * salvage.c damaged leases; seen.c what was lost;
+ * Files: conn.c open, pragmas, migrations, results; claim.c one broker per file; cache.c the cache
+ * and never-used slots; salvage.c damaged leases; seen.c what was lost;
  * acquire.c, lease.c the life of leases; pool.c, user.c configuration; read.c readers; backup.c;
  * check.c. */
 #pragma once
@@ -115,6 +115,15 @@ int cw_sq_number(struct cw_backend *b, enum cw_sq_statement s, int64_t none, int
  * also on failure. */
 int cw_sq_connect(const char *path, bool memory, bool readonly, sqlite3 **ret);
 
+/* ---- claim.c: one line in why (n octets) when one fails ---- */
+
+void cw_sq_say(char *why, size_t n, const char *path, const char *what); /* "PATH: what" */
+/* Takes PATH.lock, makes the file if there is none, and takes it as well: it may have another name,
+ * and somebody may have removed PATH.lock. -EBUSY, -errno, CW_E_STORE_CORRUPT. */
+int cw_sq_claim(struct cw_backend *b, char *why, size_t why_n);
+/* Commits that PATH.commits knows of are not there; `what` is to be put back. Returns a code. */
+int cw_sq_refuse_missing(
+	struct cw_backend *b, uint64_t missing, const char *what, char *why, size_t why_n);
 /* fsync of the folder a path is in: the name of a new file is on disk. 0 or -errno. */
 int cw_sq_sync_folder(const char *path);
 
