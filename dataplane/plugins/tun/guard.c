@@ -19,13 +19,13 @@ enum {
 	MESSAGE_MAX = 32768, /* as much as the kernel puts into one */
 };
 
-/* The device that a route leads to; 0: none. */
-static unsigned route_to(const struct nlmsghdr *h)
+/* The device that a route leads to; 0: none. (Not const: the macros of netlink cast it away.) */
+static unsigned route_to(struct nlmsghdr *h)
 {
-	const struct rtmsg *m = NLMSG_DATA(h);
+	struct rtmsg *m = NLMSG_DATA(h);
 	unsigned left = (unsigned) RTM_PAYLOAD(h), index;
 
-	for (const struct rtattr *a = RTM_RTA(m); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
+	for (struct rtattr *a = RTM_RTA(m); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
 		if (a->rta_type == RTA_OIF && RTA_PAYLOAD(a) >= sizeof index) {
 			memcpy(&index, RTA_DATA(a), sizeof index);
 			return index;
@@ -34,7 +34,7 @@ static unsigned route_to(const struct nlmsghdr *h)
 	return 0;
 }
 
-static bool harmful(const struct cw_tun_guard *g, const struct nlmsghdr *h)
+static bool harmful(const struct cw_tun_guard *g, struct nlmsghdr *h)
 {
 	const struct ifinfomsg *link = NLMSG_DATA(h);
 	const struct ifaddrmsg *addr = NLMSG_DATA(h);
@@ -93,8 +93,7 @@ static void on_message(void *arg, int events)
 			heard = true;
 		else if (n <= 0)
 			break;
-		for (const struct nlmsghdr *h = (const void *) buf; NLMSG_OK(h, left);
-			h = NLMSG_NEXT(h, left))
+		for (struct nlmsghdr *h = (void *) buf; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left))
 			if (harmful(g, h)) {
 				heard = true;
 				g->gone = g->gone || h->nlmsg_type == RTM_DELLINK;
