@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The description of the REST API, see openapi.h. Thread: constant. */
+#include "config.h"
+
+#include "schema/rest/openapi.h"
+
+static const char text[] =
+#include "schema/rest/openapi-text.h"
+	;
+
+struct cw_slice cw_rest_openapi(void)
+{
+	return (struct cw_slice){text, sizeof text - 1};
+}
