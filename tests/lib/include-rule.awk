@@ -90,6 +90,8 @@ function system_header(path) {
 		bad("<" path ">: the configuration file is read by base/conf")
 	if (path ~ /^systemd\// && room != "base")
 		bad("<" path ">: systemd is reached through base/")
+	if (path ~ /^jansson\.h$/ && room != "schema" && FILENAME !~ /^client\/ctl\//)
+		bad("<" path ">: JSON is read in schema/ and client/ctl/")
 	if (path ~ /^microhttpd\.h$/ && room != "broker")
 		bad("<" path ">: REST is served by broker/")
 }
