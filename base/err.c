@@ -34,6 +34,7 @@ static const struct {
 	{CW_E_LIMIT, "limit", "the input is beyond a stated bound"},
 	{CW_E_SHUTDOWN, "shutdown", "the service is stopping"},
 	{CW_E_SCHEMA, "schema", "the database was written by a newer or unknown release"},
+	{CW_E_KEY_REUSED, "key-reused", "the idempotency key came with another request before"},
 	{UV_EOF_CODE, "eof", "end of file"},
 };
 

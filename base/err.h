@@ -22,6 +22,7 @@ enum cw_err {
 	CW_E_LIMIT = -1015,         /* input is beyond a stated bound */
 	CW_E_SHUTDOWN = -1016,      /* the service is stopping */
 	CW_E_SCHEMA = -1017,        /* the database was written by a newer or unknown release */
+	CW_E_KEY_REUSED = -1018,    /* an idempotency key that came with another request before */
 };
 
 /* A fixed English text for any result code of this project, errno included. Borrowed, static or

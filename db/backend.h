@@ -24,6 +24,9 @@ struct cw_db_errors {
 struct cw_batch {
 	struct cw_outbox_entry *entries;
 	size_t n, cap;
+	/* Rows of events it wrote, in the order of their ids, also by the commit itself. */
+	struct cw_event *events;
+	size_t n_events, cap_events;
 	/* Has nobody been answered yet about this lease, and does an acquire of this process wait
 	 * for its TEP? */
 	bool (*unanswered)(void *arg, uint64_t lease);
@@ -32,9 +35,14 @@ struct cw_batch {
 
 /* A new entry (zeroed but for `what`), or NULL: out of memory. Borrowed until the next call. */
 struct cw_outbox_entry *cw_batch_emit(struct cw_batch *batch, int what) CW_MUST_CHECK;
+/* Likewise an event, zeroed. */
+struct cw_event *cw_batch_event(struct cw_batch *batch) CW_MUST_CHECK;
 
 enum cw_exec {
-	CW_EXEC_DONE,     /* op->result is set; with a failure nothing was changed */
+	/* op->result is set; with a failure nothing was changed. An acquire with wait_confirm whose
+	 * lease is not confirmed, also a replayed one, is to wait for that; an end with wait_stopped
+	 * whose lease is ENDING for its stop, also with CW_E_GONE. */
+	CW_EXEC_DONE,
 	CW_EXEC_MORE,     /* so far so good; to be run again after others */
 	CW_EXEC_ABORT,    /* the database failed: roll back; op->result says how */
 	CW_EXEC_SURPRISE, /* a constraint refused what should have worked: roll back, try operations
@@ -55,7 +63,7 @@ struct cw_backend_ops {
 	 */
 	int (*begin)(struct cw_backend *b);
 	enum cw_exec (*exec)(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch);
-	int (*commit)(struct cw_backend *b, bool *ret_wrote);
+	int (*commit)(struct cw_backend *b, struct cw_batch *batch, bool *ret_wrote);
 	void (*rollback)(struct cw_backend *b);
 	/* Housekeeping after the answers of a commit went out (checkpoint). A failure is the
 	 * store's. */
@@ -79,12 +87,40 @@ struct cw_reader_ops {
 	int (*tep)(struct cw_store_reader *r, const char *name, struct cw_tep *ret);
 	int (*pool)(struct cw_store_reader *r, const char *name, struct cw_pool *ret);
 	int (*user)(struct cw_store_reader *r, const char *name, struct cw_user *ret);
+	int (*tep_id)(struct cw_store_reader *r, uint64_t id, struct cw_tep *ret);
+	int (*pool_id)(struct cw_store_reader *r, uint64_t id, struct cw_pool *ret);
+	int (*user_id)(struct cw_store_reader *r, uint64_t id, struct cw_user *ret);
+	int (*range_id)(struct cw_store_reader *r, uint64_t id, struct cw_range *ret);
+	int (*exclude_id)(struct cw_store_reader *r, uint64_t id, struct cw_range *ret);
+	int (*reservation_id)(struct cw_store_reader *r, uint64_t id, struct cw_reservation *ret);
 	int (*leases)(struct cw_store_reader *r, const struct cw_lease_filter *filter,
 		struct cw_lease_key after, struct cw_lease *to, size_t max);
 	int (*lease)(struct cw_store_reader *r, uint64_t id, struct cw_lease *ret);
+	int (*count_leases)(
+		struct cw_store_reader *r, const struct cw_lease_filter *filter, uint64_t *ret);
+	int (*count_rows)(struct cw_store_reader *r, enum cw_table table, uint64_t *ret);
+	int (*tags)(struct cw_store_reader *r, uint64_t lease, char to[CW_TEXT_MAX]);
+	int (*usage)(struct cw_store_reader *r, uint64_t pool_id, struct cw_usage *ret);
 	int (*who)(struct cw_store_reader *r, struct cw_addr4 addr, uint16_t port, int64_t wall_s,
 		struct cw_tenure *ret);
 	int (*history)(struct cw_store_reader *r, uint64_t after, struct cw_tenure *to, size_t max);
+	int (*history_page)(struct cw_store_reader *r, const struct cw_history_filter *filter,
+		struct cw_page *page, struct cw_tenure *to, size_t max);
+	int (*tenure)(struct cw_store_reader *r, uint64_t lease, struct cw_tenure *ret);
+	int (*events)(struct cw_store_reader *r, const struct cw_event_filter *filter,
+		struct cw_page *page, struct cw_event *to, size_t max);
+	int (*event_bounds)(struct cw_store_reader *r, uint64_t *ret_newest, uint64_t *ret_pruned);
+	int (*audit)(struct cw_store_reader *r, const struct cw_audit_filter *filter,
+		struct cw_page *page, struct cw_audit_row *to, size_t max);
+	int (*tokens)(struct cw_store_reader *r, uint64_t after, struct cw_token *to, size_t max);
+	int (*token)(struct cw_store_reader *r, const uint8_t hash[static CW_HASH_LEN],
+		struct cw_token *ret);
+	int (*token_id)(struct cw_store_reader *r, uint64_t id, struct cw_token *ret);
+	int (*jobs)(struct cw_store_reader *r, const char *after, struct cw_job *to, size_t max);
+	int (*job_runs)(struct cw_store_reader *r, const char *name, struct cw_page *page,
+		struct cw_job_run *to, size_t max);
+	int (*samples)(struct cw_store_reader *r, uint64_t pool_id, int64_t from_wall_s,
+		int64_t to_wall_s, int64_t step_s, struct cw_sample *to, size_t max);
 	int (*credentials)(
 		struct cw_store_reader *r, const char *user, struct cw_credential *to, size_t max);
 	int (*heartbeat)(struct cw_store_reader *r, struct cw_op_heartbeat *ret,

@@ -26,119 +26,10 @@
 
 #include <stdbool.h>
 
-#include "base/addr.h"
 #include "base/defs.h"
 #include "base/queue.h"
-
-#define CW_NAME_MAX      64  /* pool, TEP and user names, with NUL; [A-Za-z0-9._@-]+ */
-#define CW_PRINCIPAL_MAX 128 /* with NUL; "user:alice", "ip6:2001:db8::1", later "duid:..." */
-#define CW_TEXT_MAX      1024
-
-/* ---- values ---- */
-
-struct cw_store_time {
-	int64_t steady_s; /* deadlines */
-	int64_t wall_s;   /* history, audit */
-};
-
-enum cw_lease_state { CW_LEASE_FREE, CW_LEASE_ACTIVE, CW_LEASE_ENDING, CW_LEASE_QUARANTINED };
-enum cw_access { CW_ACCESS_TSP = 1, CW_ACCESS_DHCP6, CW_ACCESS_REST, CW_ACCESS_GATEWAY };
-enum cw_end_reason {
-	CW_END_NONE,
-	CW_END_RELEASE, /* the client gave it back */
-	CW_END_EXPIRE,  /* its time ran out */
-	CW_END_REVOKE,  /* an operator took it */
-	CW_END_TEP,     /* the tunnel end point refused it, the client was told no */
-	CW_END_REJECT,  /* an offer was rejected or not accepted in time */
-	CW_END_MOVE,    /* the same user took it along to another IPv6 address */
-};
-/* Stable lower-case words for both, for logs and APIs; never NULL. */
-const char *cw_lease_state_name(enum cw_lease_state s);
-const char *cw_end_reason_name(enum cw_end_reason r);
-const char *cw_access_name(enum cw_access a);
-
-struct cw_lease {
-	uint64_t id;         /* one tenure; grows, never used twice */
-	uint64_t generation; /* grows with every change a TEP must see; also over tenures of one
-				address */
-	uint64_t pool_id;
-	uint64_t tep_id;
-	struct cw_addr4 addr;
-	struct cw_portset ports;
-	struct cw_addr6 client6;
-	enum cw_lease_state state;
-	enum cw_end_reason reason; /* once ENDING */
-	enum cw_access access;
-	bool confirmed; /* no outbox row left: its TEP did what the state says */
-	int64_t granted_wall_s;
-	int64_t expires_s; /* steady: end of the tenure (ACTIVE), else when it was to end */
-	int64_t due_s;     /* steady: expiry (ACTIVE), end of quarantine, or time it became free */
-	uint32_t lifetime_s; /* as granted or renewed last */
-	char principal[CW_PRINCIPAL_MAX];
-};
-
-/* A TEP as the store knows it. plugin and options come from the configuration file only, never from
- * an API. */
-struct cw_tep {
-	uint64_t id;
-	uint64_t version; /* grows with each change: the ETag */
-	char name[CW_NAME_MAX];
-	char plugin[CW_NAME_MAX];
-	char options[CW_TEXT_MAX]; /* "key=value" lines, each ended by '\n' */
-	bool has_ipv4;
-	struct cw_addr4 ipv4; /* its own tunnel address, told to clients */
-	struct cw_addr6 ipv6; /* where clients send their tunnel packets */
-	bool draining;        /* gives no new leases */
-};
-
-enum cw_pool_state { CW_POOL_ACTIVE, CW_POOL_DRAINING, CW_POOL_DISABLED };
-
-struct cw_pool {
-	uint64_t id;
-	uint64_t version;
-	char name[CW_NAME_MAX];
-	uint64_t tep_id;
-	uint8_t ps_offset,
-		ps_len; /* port-set shape; len 0 = whole addresses. Fixed for the pool's life */
-	bool keep_system_ports; /* shared pools: the sets holding ports 0-1023 are not leased */
-	enum cw_pool_state state;
-	uint32_t lifetime_s; /* default given */
-	uint32_t lifetime_min_s, lifetime_max_s;
-	uint32_t quarantine_s;
-	uint32_t max_leases;  /* per principal in this pool; 0 = no limit */
-	uint32_t retention_s; /* history kept this long after the end; 0 = for ever */
-	uint32_t order;       /* pools are tried by (order, id) */
-};
-
-struct cw_range {
-	uint64_t id;
-	uint64_t pool_id;
-	struct cw_addr4 lo, hi; /* inclusive */
-};
-
-struct cw_reservation {
-	uint64_t id;
-	uint64_t pool_id;
-	struct cw_addr4 addr;
-	uint16_t psid;
-	char principal[CW_PRINCIPAL_MAX];
-};
-
-struct cw_user {
-	uint64_t id;
-	uint64_t version;
-	char name[CW_NAME_MAX];
-	bool disabled;
-	uint32_t max_leases;    /* over all pools; 0 = no limit */
-	char pool[CW_NAME_MAX]; /* only from this pool; empty = any */
-};
-
-/* What a user proves with. kind: "SCRAM-SHA-256", "SCRAM-SHA-1", "DIGEST-MD5"
- * (password-equivalent); the verifier's text is the business of schema/sasl. */
-struct cw_credential {
-	char kind[24];
-	char verifier[256];
-};
+#include "db/readers.h"
+#include "db/values.h"
 
 /* ---- operations ---- */
 
@@ -169,6 +60,17 @@ enum cw_op_kind {
 	CW_OP_USER_DEL,
 	CW_OP_CREDENTIALS_SET,
 	CW_OP_FORGET_DAMAGED, /* lends the addresses of damaged rows again (u.sweep.count) */
+	CW_OP_EXTEND,         /* an operator's renewal of a lease */
+	CW_OP_TAG,            /* what people keep with a lease */
+	CW_OP_RESERVE_SET,    /* its principal only */
+	CW_OP_EVENT,          /* something happened that no operation of the store caused */
+	CW_OP_TOKEN_ADD,
+	CW_OP_TOKEN_DEL,
+	CW_OP_TOKEN_USED,
+	CW_OP_JOB,    /* a job's run began or ended */
+	CW_OP_SAMPLE, /* remembers how full each pool is now */
+	CW_OP_TIDY,   /* up to `limit` old rows of all kinds but history and audit */
+	CW_OP_GROUP,  /* several of configuration as one, all or nothing */
 };
 
 /* ACQUIRE. One lease per (principal, client6) and pool choice: a holder that asks again without
@@ -220,7 +122,11 @@ struct cw_op_find {
 	struct cw_lease lease; /* out */
 };
 
-/* END. With principal set, the holder must match (client6 too unless all zero), else
+/* END. With wait_stopped, `done` comes when forwarding has stopped: the lease is QUARANTINED or FREE
+ * on disk. CW_E_TEP if the TEP could not be reached (it stays ENDING and is tried again; a CONFIRM
+ * that says so releases who waits). One that is ENDING already is waited for as well, and then the
+ * answer is CW_E_GONE, as for one that has ended.
+ * With principal set, the holder must match (client6 too unless all zero), else
  * CW_E_NOT_YOURS. Already ENDING or later: CW_E_GONE. */
 struct cw_op_end {
 	uint64_t id; /* 0: by (principal, client6, addr, ports) */
@@ -229,14 +135,31 @@ struct cw_op_end {
 	struct cw_addr4 addr;
 	struct cw_portset ports;
 	enum cw_end_reason reason;
+	bool wait_stopped;
+	struct cw_lease lease; /* out: as of the end */
+};
+
+/* EXTEND: restarts the time of an ACTIVE lease, clamped to the bounds of its pool (0: its default).
+ * Works in every pool, as an operator wants it. CW_E_GONE, CW_E_NOT_YOURS (no such lease). */
+struct cw_op_extend {
+	uint64_t id;
+	uint32_t lifetime_s;
 	struct cw_lease lease; /* out */
+};
+
+/* TAG: replaces what people keep with a lease that is not over (CW_E_GONE, CW_E_NOT_YOURS); "" takes
+ * it away. -EINVAL: NUL missing. The store does not look into it. */
+struct cw_op_tag {
+	uint64_t id;
+	char json[CW_TEXT_MAX];
 };
 
 /* CONFIRM: what the TEP answered, per outbox entry. An apply that failed ends the lease (reason
  * CW_END_TEP) only while an acquire of this process still waits for it: what may have been answered
  * is never rolled back (then those who wait get CW_E_TEP and the lease stays). A remove that
  * succeeded moves ENDING -> QUARANTINED (or FREE if nobody was told of the lease or the pool has no
- * quarantine). A failed remove leaves the row: it is tried again. Entries of an older generation
+ * quarantine). A failed remove leaves the row: it is tried again; who waits for it to stop gets
+ * CW_E_TEP. Entries of an older generation
  * are ignored. */
 struct cw_confirm {
 	uint64_t lease;
@@ -262,9 +185,19 @@ struct cw_op_heartbeat {
 	int64_t boot_ms;
 };
 
+/* AUDIT: something that changes nothing, like reading the history. What changes something has a
+ * cause instead. */
 struct cw_op_audit {
-	char actor[CW_PRINCIPAL_MAX], verb[CW_NAME_MAX], object[CW_PRINCIPAL_MAX],
-		detail[CW_TEXT_MAX];
+	char actor[CW_PRINCIPAL_MAX], peer[CW_PEER_MAX], verb[CW_NAME_MAX],
+		object[CW_PRINCIPAL_MAX], detail[CW_TEXT_MAX];
+};
+
+/* TIDY: what is older than this goes (0: nothing of the kind). Idempotency records go after a day,
+ * always. */
+struct cw_op_tidy {
+	unsigned limit;
+	int64_t keep_events_s, keep_samples_s, keep_job_runs_s;
+	unsigned count; /* out: == limit: there may be more */
 };
 
 /* CRUD. _ADD fills id and version; CW_E_CONFLICT if the name exists or something overlaps. _SET and
@@ -275,8 +208,9 @@ struct cw_op_audit {
  * -EINVAL: what no row may hold. POOL_ADD takes its first ranges and exclusions along, all or
  * nothing; lifetimes left 0 become 3600, 60 and 86400 seconds (default, least, most), as far as
  * they fit each other. A pool's port-set shape never changes, nor can its ports 0-1023 be kept if
- * every set has some (offset > 6). Ranges, exclusions and reservations have no version and are not
- * changed, only added and deleted. */
+ * every set has some (offset > 6). Ranges and exclusions have no version and are not changed, only
+ * added and deleted; of a reservation the principal can be. RESERVE_ADD with pool_id 0 finds the
+ * pool by the address and fills it in. */
 struct cw_op_pool {
 	struct cw_pool pool;
 	char tep[CW_NAME_MAX];         /* ADD, SET: by name; empty: pool.tep_id (SET: 0 keeps it) */
@@ -291,11 +225,75 @@ struct cw_op_user {
 	size_t n_credentials;
 };
 
+/* TOKEN_ADD fills id; CW_E_CONFLICT: there is one of that name or hash. TOKEN_DEL by id: -ENOENT.
+ * TOKEN_USED by id: keeps now.wall_s if what is kept is a minute older; writes nothing else, and a
+ * token that is gone is no failure. */
+
+/* JOB: with run.id 0 a run begins or is told of at its end, and gets its id; with an id it ends
+ * (ended_wall_s > 0; -ENOENT). A result below 0 is an event job.fail. */
+struct cw_op_job {
+	struct cw_job_run run;
+};
+
+/* GROUP: the operations one after another, each seeing what those before it did; all or nothing. Of
+ * configuration: POOL_*, RANGE_*, EXCLUDE_*, RESERVE_*, TEP_*, USER_*, CREDENTIALS_SET, TOKEN_ADD,
+ * TOKEN_DEL; others are -EINVAL. Each has its result; the group's is that of the first that failed,
+ * those behind it were not tried (CW_E_SHUTDOWN). dry_run: every one is tried whatever became of
+ * those before it, each has its result, nothing stays. Their `done` and `now` are not used; a cause
+ * of theirs is audited, its key is not looked at. Range by range it may take long: for configuration
+ * that a person made. */
+struct cw_op;
+struct cw_op_group {
+	struct cw_op *const *ops; /* the submitter's until done */
+	size_t n;
+	bool dry_run;
+	size_t failed; /* out: index of the first that failed; n: none */
+};
+
+/* Who wants an operation and why; the submitter's until done. NULL in the operation: the broker
+ * itself, which leaves no audit row.
+ *
+ * If the operation succeeds, one audit row is written in the transaction of its effect.
+ *
+ * With key_n > 0 it has an Idempotency-Key: the answer that `answer` renders is kept in the same
+ * transaction for 24 hours of the steady time line. The same (scope, key) with the same request
+ * executes nothing and is audited by nothing: 0, `replayed`, and the answer as it was kept; with
+ * another request CW_E_KEY_REUSED. Failures are not kept: the same key tries again. An ACQUIRE with
+ * wait_confirm (or an END with wait_stopped) that is replayed before what it waits for has come
+ * waits too and fails as it does; a lease that its TEP refuses takes its records with it. Works for
+ * every operation but CONFIRM and those of many turns (POOL_DEL, RANGE_DEL: -EINVAL), which a
+ * second try finds done. */
+struct cw_op_cause {
+	char actor[CW_PRINCIPAL_MAX]; /* "" : no audit row */
+	char peer[CW_PEER_MAX];
+	char verb[CW_NAME_MAX];
+	char object[CW_PRINCIPAL_MAX];
+	char detail[CW_TEXT_MAX]; /* JSON without secrets */
+	/* Called on the writer's thread when the operation has succeeded, before audit row and
+	 * record are written; may fill in object and detail from its results. NULL: nothing to do. */
+	void (*complete)(struct cw_op *op);
+
+	char scope[CW_NAME_MAX]; /* of the key: whose it is */
+	char key[CW_KEY_MAX];
+	size_t key_n;
+	uint8_t request[CW_HASH_LEN]; /* what makes it the same request */
+	/* Renders status and body from op->u, after `complete`, on the writer's thread; must not
+	 * block. The body's length, or a code: then the operation fails with it and has no effect.
+	 * A lease that is waited for is shown as confirmed. */
+	int (*answer)(const struct cw_op *op, unsigned *ret_status, char *to, size_t n);
+	/* out, with a key */
+	bool replayed;
+	unsigned status;
+	size_t body_n;
+	char body[CW_ANSWER_MAX];
+};
+
 struct cw_op {
 	struct cw_qnode node; /* the store's while it runs */
 	uint64_t at;          /* likewise: how far an operation of many turns has got */
 	enum cw_op_kind kind;
 	struct cw_store_time now;
+	struct cw_op_cause *cause;
 	/* Called once on the writer thread when the result is known (durable for everything that
 	 * writes). */
 	void (*done)(struct cw_op *op);
@@ -314,6 +312,13 @@ struct cw_op {
 		struct cw_reservation reservation;
 		struct cw_tep tep;
 		struct cw_op_user user;
+		struct cw_op_extend extend;
+		struct cw_op_tag tag;
+		struct cw_event event; /* EVENT: type, object_id, object, detail; id is filled */
+		struct cw_token token;
+		struct cw_op_job job;
+		struct cw_op_tidy tidy;
+		struct cw_op_group group;
 	} u;
 };
 
@@ -324,15 +329,28 @@ struct cw_outbox_entry {
 		CW_OUTBOX_REFRESH, /* same binding, later expiry: no row, no confirmation */
 		CW_OUTBOX_REMOVE,  /* must be confirmed before the address can be used again */
 	} what;
-	bool replaces;   /* APPLY of a move: the binding of the tenure before is there */
-	int64_t until_s; /* REFRESH: the expiry before this renewal, steady */
+	bool replaces;       /* APPLY of a move: the binding of the tenure before is there */
+	int64_t until_s;     /* REFRESH: the expiry before this renewal, steady */
+	int64_t wall_s;      /* when: of the operation */
+	uint64_t moved_from; /* replaces: the tenure before */
 	struct cw_lease lease;
 };
+
+/* An event as it happens. cw_live_event_fill() makes it what a reader would read. */
+struct cw_live_event {
+	uint64_t id;
+	const struct cw_outbox_entry *lease; /* lease.*: APPLY is its begin, REMOVE its end; */
+	const struct cw_event *event;        /* or any other */
+};
+void cw_live_event_fill(const struct cw_live_event *live, struct cw_event *ret);
 
 struct cw_store_hooks {
 	void *arg;
 	/* entries are borrowed for the call. */
 	void (*outbox)(void *arg, const struct cw_outbox_entry *entries, size_t n);
+	/* What a commit made happen, in the order of the ids, before anybody is answered about it.
+	 * Borrowed for the call; NULL: nobody wants to know. */
+	void (*events)(void *arg, const struct cw_live_event *events, size_t n);
 	/* The store can no longer vouch for its disk (CW_E_STORE_IO, CW_E_STORE_CORRUPT), or space
 	 * ran out (CW_E_STORE_FULL), or another program keeps the database locked (CW_E_BUSY), or
 	 * one of these two is over (0). Once per change. */
@@ -384,85 +402,3 @@ int cw_store_run(struct cw_store *s, struct cw_op *op);
  * fine. */
 struct cw_store *cw_store_close(struct cw_store *s);
 void cw_store_stats(struct cw_store *s, struct cw_store_stats *ret);
-
-/* ---- readers: snapshots on their own connections, keyset paging ---- */
-
-struct cw_store_reader;
-
-int cw_store_reader_open(struct cw_store *s, struct cw_store_reader **ret) CW_MUST_CHECK;
-struct cw_store_reader *cw_store_reader_close(struct cw_store_reader *r);
-
-/* Each list function fills up to max rows whose key is greater than `after` (0 = from the start) in
- * key order, and returns their number, or a code. The key is the row's id; for leases it is
- * (address, PSID). One short read transaction per call. */
-int cw_read_teps(
-	struct cw_store_reader *r, uint64_t after, struct cw_tep *to, size_t max) CW_MUST_CHECK;
-int cw_read_pools(
-	struct cw_store_reader *r, uint64_t after, struct cw_pool *to, size_t max) CW_MUST_CHECK;
-int cw_read_ranges(struct cw_store_reader *r, uint64_t pool_id, uint64_t after, struct cw_range *to,
-	size_t max) CW_MUST_CHECK;
-int cw_read_excludes(struct cw_store_reader *r, uint64_t pool_id, uint64_t after,
-	struct cw_range *to, size_t max) CW_MUST_CHECK;
-int cw_read_reservations(struct cw_store_reader *r, uint64_t after, struct cw_reservation *to,
-	size_t max) CW_MUST_CHECK;
-int cw_read_users(
-	struct cw_store_reader *r, uint64_t after, struct cw_user *to, size_t max) CW_MUST_CHECK;
-
-/* One row by its exact name: 1 and *ret, 0 if there is none, or a code. */
-int cw_read_tep(struct cw_store_reader *r, const char *name, struct cw_tep *ret) CW_MUST_CHECK;
-int cw_read_pool(struct cw_store_reader *r, const char *name, struct cw_pool *ret) CW_MUST_CHECK;
-int cw_read_user(struct cw_store_reader *r, const char *name, struct cw_user *ret) CW_MUST_CHECK;
-
-struct cw_lease_key {
-	struct cw_addr4 addr;
-	uint16_t psid;
-	bool begin; /* true: from the very first */
-};
-struct cw_lease_filter {
-	uint64_t pool_id;      /* 0: any */
-	uint64_t tep_id;       /* 0: any */
-	unsigned states;       /* bit mask of 1u << enum cw_lease_state; 0: all but FREE */
-	const char *principal; /* NULL: any */
-};
-int cw_read_leases(struct cw_store_reader *r, const struct cw_lease_filter *filter,
-	struct cw_lease_key after, struct cw_lease *to, size_t max) CW_MUST_CHECK;
-int cw_read_lease(
-	struct cw_store_reader *r, uint64_t id, struct cw_lease *ret) CW_MUST_CHECK; /* -ENOENT */
-
-/* One tenure as history keeps it. ended_wall_s is INT64_MAX while it lasts. */
-struct cw_tenure {
-	uint64_t lease;
-	uint64_t pool_id, tep_id;
-	struct cw_addr4 addr;
-	struct cw_portset ports;
-	struct cw_addr6 client6;
-	enum cw_access access;
-	enum cw_end_reason reason;
-	int64_t started_wall_s, ended_wall_s;
-	char principal[CW_PRINCIPAL_MAX];
-};
-/* Who had (addr, port) at wall_s: 1 and *ret, 0 if nobody, or a code. One indexed query. */
-int cw_read_who(struct cw_store_reader *r, struct cw_addr4 addr, uint16_t port, int64_t wall_s,
-	struct cw_tenure *ret) CW_MUST_CHECK;
-int cw_read_history(
-	struct cw_store_reader *r, uint64_t after, struct cw_tenure *to, size_t max) CW_MUST_CHECK;
-
-/* Credentials of an enabled user by exact name: their number (0: no such user or disabled), or a
- * code. */
-int cw_read_credentials(struct cw_store_reader *r, const char *user, struct cw_credential *to,
-	size_t max) CW_MUST_CHECK;
-/* What CW_OP_HEARTBEAT wrote last, and when; -ENOENT on a new database. */
-int cw_read_heartbeat(struct cw_store_reader *r, struct cw_op_heartbeat *ret,
-	struct cw_store_time *ret_at) CW_MUST_CHECK;
-/* Earliest due_s among ACTIVE (expiry) and among QUARANTINED leases; INT64_MAX: none. */
-int cw_read_next_due(
-	struct cw_store_reader *r, int64_t *ret_expiry_s, int64_t *ret_quarantine_s) CW_MUST_CHECK;
-/* A consistent copy of the database to a new file (mode 0600), verified and fsynced with its
- * directory before 0 is returned. -EEXIST. */
-int cw_store_backup(struct cw_store_reader *r, const char *to_path) CW_MUST_CHECK;
-/* Looks at the whole database: its file and indexes, and what must hold between leases, history and
- * outbox. `fault` gets each fault as one line (borrowed). The number of faults, 0 = sound, or a
- * code if it could not be read to its end. Takes time in proportion to the file; one read
- * transaction. */
-int cw_store_check(struct cw_store_reader *r, void (*fault)(void *arg, const char *text),
-	void *arg) CW_MUST_CHECK;
