@@ -27,6 +27,8 @@ struct cw_batch {
 	/* Rows of events it wrote, in the order of their ids, also by the commit itself. */
 	struct cw_event *events;
 	size_t n_events, cap_events;
+	struct cw_live_event *live; /* both, see cw_batch_live() */
+	size_t cap_live;
 	/* Has nobody been answered yet about this lease, and does an acquire of this process wait
 	 * for its TEP? */
 	bool (*unanswered)(void *arg, uint64_t lease);

@@ -8,6 +8,7 @@
 
 struct cw_store;
 struct cw_store_reader;
+struct cw_op_heartbeat; /* db/store.h */
 
 int cw_store_reader_open(struct cw_store *s, struct cw_store_reader **ret) CW_MUST_CHECK;
 struct cw_store_reader *cw_store_reader_close(struct cw_store_reader *r);

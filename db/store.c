@@ -67,8 +67,10 @@ struct cw_store {
 	struct cw_op **running; /* the operations of the batch */
 	size_t *marks;          /* entries before running[i] */
 	bool *more;             /* running[i] has not come to its end */
-	struct cw_map *parked;  /* lease -> struct parked */
+	struct cw_map *parked;  /* lease -> struct parked: acquires */
 	size_t n_parked;
+	struct cw_map *stopping; /* lease -> struct parked: ends with wait_stopped */
+	size_t n_stopping;
 	int health; /* 0, CW_E_STORE_FULL, CW_E_BUSY, or for good: CW_E_STORE_IO, CW_E_STORE_CORRUPT */
 
 	pthread_mutex_t run_lock;
@@ -80,25 +82,6 @@ struct cw_store {
 	struct cw_store_stats stats;
 	struct cw_db_errors errors;
 };
-
-struct cw_outbox_entry *cw_batch_emit(struct cw_batch *batch, int what)
-{
-	struct cw_outbox_entry *e;
-
-	if (batch->n == batch->cap) {
-		size_t cap = batch->cap > 0 ? batch->cap * 2 : 64;
-		void *p = cw_realloc(batch->entries, cap, sizeof *batch->entries);
-
-		if (!p)
-			return NULL;
-		batch->entries = p;
-		batch->cap = cap;
-	}
-	e = &batch->entries[batch->n++];
-	memset(e, 0, sizeof *e);
-	e->what = what;
-	return e;
-}
 
 /* ---- answering ---- */
 
@@ -157,15 +140,18 @@ static struct parked *parked_get(struct cw_store *s, uint64_t lease)
 	return s->n_parked > 0 ? cw_map_get_u64(s->parked, lease) : NULL;
 }
 
+/* What it waits for: a confirmation, or its stop. */
 static void park(struct cw_store *s, struct cw_op *op)
 {
-	const struct cw_lease *l = &op->u.acquire.lease;
-	struct parked *p = parked_get(s, l->id);
+	bool stop = op->kind == CW_OP_END;
+	const struct cw_lease *l = stop ? &op->u.end.lease : &op->u.acquire.lease;
+	struct cw_map *map = stop ? s->stopping : s->parked;
+	struct parked *p = cw_map_get_u64(map, l->id);
 
 	op->node.next = NULL;
 	if (!p) {
 		p = cw_zalloc(1, sizeof *p);
-		if (p && cw_map_put_u64(s->parked, l->id, p, NULL) < 0)
+		if (p && cw_map_put_u64(map, l->id, p, NULL) < 0)
 			p = cw_free(p);
 		if (!p) {
 			/* On disk, but nobody can wait for it: told as a failure, and asking again
@@ -175,8 +161,8 @@ static void park(struct cw_store *s, struct cw_op *op)
 		}
 		p->lease = l->id;
 		p->tail = &p->ops;
-		p->answered = op->u.acquire.how != CW_ACQ_GRANTED;
-		s->n_parked++;
+		p->answered = stop || op->u.acquire.how != CW_ACQ_GRANTED;
+		++*(stop ? &s->n_stopping : &s->n_parked);
 	}
 	p->generation = l->generation;
 	*p->tail = &op->node;
@@ -186,24 +172,45 @@ static void park(struct cw_store *s, struct cw_op *op)
 	(void) pthread_mutex_unlock(&s->stats_lock);
 }
 
-static void release(struct cw_store *s, struct parked *p, int result)
+static void no_longer_waiting(struct cw_store *s, const struct cw_qnode *node)
 {
-	struct cw_qnode *node = p->ops, *next;
 	size_t n = 0;
 
-	(void) cw_map_take_u64(s->parked, p->lease);
-	s->n_parked--;
-	cw_free(p);
-	for (next = node; next; next = next->next)
+	for (; node; node = node->next)
 		n++;
 	(void) pthread_mutex_lock(&s->stats_lock);
 	s->stats.waiting -= n;
 	(void) pthread_mutex_unlock(&s->stats_lock);
+}
+
+static void release(struct cw_store *s, struct parked *p, int result)
+{
+	struct cw_qnode *node = p->ops, *next;
+
+	(void) cw_map_take_u64(s->parked, p->lease);
+	s->n_parked--;
+	cw_free(p);
+	no_longer_waiting(s, node);
 	for (; node; node = next) {
 		next = node->next;
 		if (result == 0)
 			op_of(node)->u.acquire.lease.confirmed = true;
 		finish(s, op_of(node), result);
+	}
+}
+
+/* Ends that wait for their lease to stop: 0, and each gets its own result, or a failure. */
+static void release_stopping(struct cw_store *s, struct parked *p, int result)
+{
+	struct cw_qnode *node = p->ops, *next;
+
+	(void) cw_map_take_u64(s->stopping, p->lease);
+	s->n_stopping--;
+	cw_free(p);
+	no_longer_waiting(s, node);
+	for (; node; node = next) {
+		next = node->next;
+		finish(s, op_of(node), result < 0 ? result : op_of(node)->result);
 	}
 }
 
@@ -221,6 +228,11 @@ static void release_all(struct cw_store *s, int result)
 		size_t iter = 0;
 
 		release(s, cw_map_next(s->parked, &iter), result);
+	}
+	while (s->n_stopping > 0) {
+		size_t iter = 0;
+
+		release_stopping(s, cw_map_next(s->stopping, &iter), result);
 	}
 }
 
@@ -273,6 +285,30 @@ static void release_refused(struct cw_store *s, const struct cw_op_confirm *conf
 	}
 }
 
+/* What TEPs said of removals, committed: the leases have stopped, or their TEPs cannot be reached. */
+static void release_stopped(struct cw_store *s, const struct cw_op_confirm *confirm)
+{
+	for (size_t i = 0; i < confirm->n && s->n_stopping > 0; i++) {
+		const struct cw_confirm *c = &confirm->items[i];
+		struct parked *p = cw_map_get_u64(s->stopping, c->lease);
+
+		if (p && c->generation == p->generation)
+			release_stopping(s, p, c->result == 0 ? 0 : CW_E_TEP);
+	}
+}
+
+/* Is it to wait now that it is on disk? */
+static bool must_wait(const struct cw_op *op)
+{
+	const struct cw_op_acquire *a = &op->u.acquire;
+	const struct cw_op_end *e = &op->u.end;
+
+	if (op->kind == CW_OP_ACQUIRE)
+		return op->result == 0 && a->wait_confirm && !a->lease.confirmed;
+	return op->kind == CW_OP_END && (op->result == 0 || op->result == CW_E_GONE) &&
+	       e->wait_stopped && e->lease.state == CW_LEASE_ENDING;
+}
+
 /* ---- one batch ---- */
 
 static uint64_t now_us(void)
@@ -290,7 +326,7 @@ static int attempt(struct cw_store *s, struct cw_op **ops, size_t n, bool *ret_s
 	bool wrote = false;
 	int r = s->ops->begin(s->backend);
 
-	s->batch.n = 0;
+	s->batch.n = s->batch.n_events = 0;
 	*ret_surprise = false;
 	for (size_t i = 0; i < n && r == 0; i++) {
 		enum cw_exec e;
@@ -308,7 +344,7 @@ static int attempt(struct cw_store *s, struct cw_op **ops, size_t n, bool *ret_s
 	s->marks[n] = s->batch.n;
 	start = now_us();
 	if (r == 0)
-		r = s->ops->commit(s->backend, &wrote);
+		r = s->ops->commit(s->backend, &s->batch, &wrote);
 	(void) pthread_mutex_lock(&s->stats_lock);
 	if (r == 0) {
 		uint64_t us = now_us() - start;
@@ -326,7 +362,7 @@ static int attempt(struct cw_store *s, struct cw_op **ops, size_t n, bool *ret_s
 	(void) pthread_mutex_unlock(&s->stats_lock);
 	if (r < 0) {
 		s->ops->rollback(s->backend);
-		s->batch.n = 0;
+		s->batch.n = s->batch.n_events = 0;
 	} else if (wrote && is_passing(s->health)) {
 		set_health(s, 0);
 	}
@@ -339,6 +375,15 @@ static void tell_outbox(struct cw_store *s, size_t *told, size_t upto)
 	if (upto > *told && s->hooks.outbox)
 		s->hooks.outbox(s->hooks.arg, &s->batch.entries[*told], upto - *told);
 	*told = upto;
+}
+
+static void tell_events(struct cw_store *s)
+{
+	const struct cw_live_event *live;
+	size_t n;
+
+	if (s->hooks.events && cw_batch_live(&s->batch, &live, &n))
+		s->hooks.events(s->hooks.arg, live, n);
 }
 
 /* Its next turn comes after what is queued now. */
@@ -356,6 +401,7 @@ static void publish(struct cw_store *s, struct cw_op **ops, size_t n)
 {
 	size_t told = 0;
 
+	tell_events(s);
 	for (size_t i = 0; i < n; i++) {
 		struct cw_op *op = ops[i];
 		const struct cw_op_acquire *a = &op->u.acquire;
@@ -373,9 +419,9 @@ static void publish(struct cw_store *s, struct cw_op **ops, size_t n)
 		if (op->kind == CW_OP_CONFIRM) {
 			release_confirmed(s, &op->u.confirm); /* parked by this very batch */
 			release_refused(s, &op->u.confirm);
+			release_stopped(s, &op->u.confirm);
 		}
-		if (op->kind == CW_OP_ACQUIRE && op->result == 0 && a->wait_confirm &&
-			!a->lease.confirmed)
+		if (must_wait(op))
 			park(s, op);
 		else if (s->more[i])
 			again(s, op);
@@ -437,10 +483,8 @@ static void run_batch(struct cw_store *s, struct cw_qnode *chain)
 		one_by_one(s, s->running, n);
 	else
 		fail_batch(s, s->running, n, r);
-	if (s->batch.cap > CW_BATCH_KEEP) { /* a big sweep */
-		s->batch.entries = cw_free(s->batch.entries);
-		s->batch.cap = s->batch.n = 0;
-	}
+	if (s->batch.cap > CW_BATCH_KEEP) /* a big sweep */
+		cw_batch_done(&s->batch);
 	if (is_final(s->health))
 		return;
 	r = s->ops->upkeep(s->backend);
@@ -474,7 +518,8 @@ static struct cw_store *store_free(struct cw_store *s, bool clean)
 	(void) pthread_cond_destroy(&s->run_done);
 	(void) pthread_mutex_destroy(&s->stats_lock);
 	(void) cw_map_free(s->parked);
-	cw_free(s->batch.entries);
+	(void) cw_map_free(s->stopping);
+	cw_batch_done(&s->batch);
 	cw_free(s->running);
 	cw_free(s->marks);
 	cw_free(s->more);
@@ -512,10 +557,11 @@ int cw_store_open(
 	s->batch.unanswered = unanswered;
 	s->batch.arg = s;
 	s->parked = cw_map_new();
+	s->stopping = cw_map_new();
 	s->running = cw_zalloc(s->batch_max, sizeof(struct cw_op *));
 	s->marks = cw_zalloc(s->batch_max + 1, sizeof *s->marks);
 	s->more = cw_zalloc(s->batch_max, sizeof *s->more);
-	r = s->parked && s->running && s->marks && s->more ? 0 : -ENOMEM;
+	r = s->parked && s->stopping && s->running && s->marks && s->more ? 0 : -ENOMEM;
 	for (size_t i = 0; r == 0 && i < CW_ARRAY_LEN(backends); i++) {
 		if (conf->backend && strcmp(conf->backend, backends[i]->name) == 0)
 			s->ops = backends[i];
@@ -595,6 +641,8 @@ int cw_store_run(struct cw_store *s, struct cw_op *op)
 	(void) pthread_mutex_unlock(&s->run_lock);
 	if (!s->started && op->kind == CW_OP_ACQUIRE)
 		op->u.acquire.wait_confirm = false; /* nobody is there to confirm */
+	if (!s->started && op->kind == CW_OP_END)
+		op->u.end.wait_stopped = false;
 	cw_store_submit(s, op);
 	while (!s->started && cw_store_step(s) > 0)
 		;
@@ -677,6 +725,9 @@ struct cw_store *cw_store_abandon(struct cw_store *s)
 	struct parked *p;
 
 	while ((p = cw_map_next(s->parked, &iter)))
+		cw_free(p);
+	iter = 0;
+	while ((p = cw_map_next(s->stopping, &iter)))
 		cw_free(p);
 	return store_free(s, false);
 }

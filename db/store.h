@@ -238,9 +238,9 @@ struct cw_op_job {
 /* GROUP: the operations one after another, each seeing what those before it did; all or nothing. Of
  * configuration: POOL_*, RANGE_*, EXCLUDE_*, RESERVE_*, TEP_*, USER_*, CREDENTIALS_SET, TOKEN_ADD,
  * TOKEN_DEL; others are -EINVAL. Each has its result; the group's is that of the first that failed,
- * those behind it were not tried (CW_E_SHUTDOWN). dry_run: every one is tried whatever became of
+ * those behind it were not tried (-ECANCELED). dry_run: every one is tried whatever became of
  * those before it, each has its result, nothing stays. Their `done` and `now` are not used; a cause
- * of theirs is audited, its key is not looked at. Range by range it may take long: for configuration
+ * of theirs is audited and may have no key. Range by range it may take long: for configuration
  * that a person made. */
 struct cw_op;
 struct cw_op_group {
@@ -349,7 +349,8 @@ struct cw_store_hooks {
 	/* entries are borrowed for the call. */
 	void (*outbox)(void *arg, const struct cw_outbox_entry *entries, size_t n);
 	/* What a commit made happen, in the order of the ids, before anybody is answered about it.
-	 * Borrowed for the call; NULL: nobody wants to know. */
+	 * Borrowed for the call; none: there was something, but no memory to tell it. NULL: nobody
+	 * wants to know. */
 	void (*events)(void *arg, const struct cw_live_event *events, size_t n);
 	/* The store can no longer vouch for its disk (CW_E_STORE_IO, CW_E_STORE_CORRUPT), or space
 	 * ran out (CW_E_STORE_FULL), or another program keeps the database locked (CW_E_BUSY), or

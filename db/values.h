@@ -37,10 +37,12 @@ enum cw_end_reason {
 	CW_END_REJECT,  /* an offer was rejected or not accepted in time */
 	CW_END_MOVE,    /* the same user took it along to another IPv6 address */
 };
-/* Stable lower-case words for both, for logs and APIs; never NULL. */
+/* Stable lower-case words for all, for logs and APIs; never NULL. */
 const char *cw_lease_state_name(enum cw_lease_state s);
 const char *cw_end_reason_name(enum cw_end_reason r);
 const char *cw_access_name(enum cw_access a);
+/* The type of the event of such an end: "lease.release". */
+const char *cw_end_event_name(enum cw_end_reason r);
 
 struct cw_lease {
 	uint64_t id;         /* one tenure; grows, never used twice */

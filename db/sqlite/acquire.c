@@ -28,8 +28,9 @@ struct place {
 	struct cw_addr4 addr;
 	uint16_t psid;
 	bool has_row;
-	uint64_t tep_id; /* of the row */
-	bool withheld;   /* reserved for the asker: a new row is marked so */
+	uint64_t tep_id;           /* of the row */
+	bool withheld;             /* reserved for the asker: a new row is marked so */
+	enum cw_lease_state state; /* FREE, also without a row, or QUARANTINED */
 };
 
 static bool suits(const struct ask *ask, const struct cw_sq_pool *p)
@@ -61,17 +62,16 @@ static bool is_asker(const struct ask *ask, const struct cw_lease *l)
 /* ---- writing ---- */
 
 /* The same tenure with its time restarted. The generation stays: the binding is the same. */
-static int restart(struct cw_backend *b, struct ask *ask, struct cw_lease *l)
+int cw_sq_renew(
+	struct cw_backend *b, struct cw_lease *l, uint32_t lifetime_s, struct cw_batch *batch)
 {
 	const struct cw_sq_pool *p = cw_sq_pool_by_id(b, l->pool_id);
 	sqlite3_stmt *st = b->st[CW_SQ_LEASE_RENEW];
 	int64_t until_s = l->expires_s;
 	int r;
 
-	if (p->p.state == CW_POOL_DISABLED || (ask->only && ask->only != p))
-		return CW_E_POLICY;
-	l->lifetime_s = lifetime(&p->p, ask->a->lifetime_s);
-	l->expires_s = l->due_s = ask->now->steady_s + l->lifetime_s;
+	l->lifetime_s = lifetime(&p->p, lifetime_s);
+	l->expires_s = l->due_s = b->now.steady_s + l->lifetime_s;
 	cw_sq_int(st, 1, l->addr.v);
 	cw_sq_int(st, 2, l->ports.psid);
 	cw_sq_int(st, 3, l->expires_s);
@@ -80,17 +80,30 @@ static int restart(struct cw_backend *b, struct ask *ask, struct cw_lease *l)
 	if (r == 0)
 		r = cw_sq_lease_confirmed(b, l);
 	if (r == 0)
-		r = cw_sq_emit(b, ask->batch, CW_OUTBOX_REFRESH, l);
+		r = cw_sq_emit(b, batch, CW_OUTBOX_REFRESH, l);
+	if (r == 0)
+		batch->entries[batch->n - 1].until_s = until_s;
+	return r;
+}
+
+static int restart(struct cw_backend *b, struct ask *ask, struct cw_lease *l)
+{
+	const struct cw_sq_pool *p = cw_sq_pool_by_id(b, l->pool_id);
+	int r;
+
+	if (p->p.state == CW_POOL_DISABLED || (ask->only && ask->only != p))
+		return CW_E_POLICY;
+	r = cw_sq_renew(b, l, ask->a->lifetime_s, ask->batch);
 	if (r < 0)
 		return r;
-	ask->batch->entries[ask->batch->n - 1].until_s = until_s;
 	ask->a->how = CW_ACQ_RESTARTED;
 	ask->a->lease = *l;
 	return 0;
 }
 
 /* History and outbox of a tenure that begins. */
-static int begin_tenure(struct cw_backend *b, struct ask *ask, const struct cw_lease *l)
+static int begin_tenure(
+	struct cw_backend *b, struct ask *ask, const struct cw_lease *l, uint64_t moved_from)
 {
 	sqlite3_stmt *st = b->st[CW_SQ_HISTORY_NEW];
 	int r;
@@ -106,6 +119,10 @@ static int begin_tenure(struct cw_backend *b, struct ask *ask, const struct cw_l
 	cw_sq_int(st, 9, l->granted_wall_s);
 	cw_sq_addr6(st, 10, &l->client6);
 	cw_sq_text(st, 11, l->principal);
+	if (moved_from > 0)
+		cw_sq_int(st, 12, (int64_t) moved_from);
+	else
+		(void) sqlite3_bind_null(st, 12);
 	r = cw_sq_run(b, CW_SQ_HISTORY_NEW);
 	if (r < 0)
 		return r;
@@ -216,9 +233,10 @@ static int grant(struct cw_backend *b, struct ask *ask, const struct place *at)
 		b->seq--; /* nobody has seen that number */
 	if (r <= 0)
 		return r;
-	r = begin_tenure(b, ask, &l);
+	r = begin_tenure(b, ask, &l, 0);
 	if (r < 0)
 		return r;
+	cw_sq_use_change(b, at->pool, at->state, CW_LEASE_ACTIVE, at->withheld);
 	ask->a->how = CW_ACQ_GRANTED;
 	ask->a->lease = l;
 	return 1;
@@ -248,10 +266,11 @@ static int move(struct cw_backend *b, struct ask *ask, const struct cw_lease *ol
 	cw_sq_int(b->st[CW_SQ_OUTBOX_DEL], 1, (int64_t) old->id);
 	r = cw_sq_run(b, CW_SQ_OUTBOX_DEL);
 	if (r == 0)
-		r = begin_tenure(b, ask, &l);
+		r = begin_tenure(b, ask, &l, old->id);
 	if (r < 0)
 		return r;
 	ask->batch->entries[ask->batch->n - 1].replaces = true;
+	ask->batch->entries[ask->batch->n - 1].moved_from = old->id;
 	ask->a->how = CW_ACQ_MOVED;
 	ask->a->old_lease = old->id;
 	ask->a->lease = l;
@@ -370,7 +389,8 @@ static int place_free(struct cw_backend *b, struct ask *ask, struct cw_sq_pool *
 		.psid = psid,
 		.has_row = r == 1,
 		.tep_id = r == 1 ? row->tep_id : 0,
-		.withheld = reserved};
+		.withheld = reserved,
+		.state = r == 1 ? row->state : CW_LEASE_FREE};
 	return 1;
 }
 

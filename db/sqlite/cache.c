@@ -55,6 +55,7 @@ bool cw_sq_pool_row(sqlite3_stmt *st, struct cw_pool *ret)
 		.max_leases = column_u32(st, 12),
 		.retention_s = column_u32(st, 13),
 		.order = column_u32(st, 14),
+		.low_percent = (uint8_t) sqlite3_column_int(st, 15),
 	};
 	return cw_sq_copy(st, 2, ret->name, sizeof ret->name) && ret->state <= CW_POOL_DISABLED &&
 	       cw_portset_valid((struct cw_portset){ret->ps_offset, ret->ps_len, 0}) &&
@@ -189,7 +190,7 @@ static int load_pools(struct cw_backend *b, struct cw_sq_cache *c)
 			(void) sqlite3_reset(st);
 			return cw_sq_fail(b, SQLITE_CORRUPT);
 		}
-		p->tep_draining = sqlite3_column_int(st, 15) != 0;
+		p->tep_draining = sqlite3_column_int(st, 16) != 0;
 		p->sets = 1u << p->p.ps_len;
 		p->n_system = system_sets(&p->p);
 		p->ports_per_set = p->p.ps_offset > 0
@@ -312,6 +313,7 @@ static int load_reserved(struct cw_backend *b, struct cw_sq_cache *c)
 		c->reserved[c->n_reserved++] = (struct cw_sq_reserved){
 			.addr = column_u32(st, 0),
 			.psid = (uint16_t) sqlite3_column_int(st, 1),
+			.damaged = sqlite3_column_int(st, 2) != 0,
 		};
 	}
 	return r;
@@ -335,6 +337,8 @@ int cw_sq_cache_need(struct cw_backend *b)
 		r = load_unused(b, b->cache);
 	if (r == 0)
 		r = load_reserved(b, b->cache);
+	if (r == 0)
+		r = cw_sq_use_load(b);
 	if (r < 0)
 		cw_sq_cache_drop(b);
 	return r;
@@ -542,5 +546,5 @@ int cw_sq_cache_flush(struct cw_backend *b)
 		u->dirty = false;
 	}
 	b->cache->dirty = NULL;
-	return 0;
+	return cw_sq_use_flush(b);
 }

@@ -37,6 +37,32 @@ static const char *const checks[] = {
 	" WHERE state = 1 AND due <> expires LIMIT " CW_SQ_FAULTS,
 	"SELECT format('lease %d has a number beyond the last one given out', id)"
 	" FROM lease WHERE generation > (SELECT seq FROM broker_state) LIMIT " CW_SQ_FAULTS,
+	"SELECT format('event %d has a number beyond the last one given out', id) FROM"
+	" (SELECT id FROM event UNION ALL SELECT end_id FROM history WHERE end_id IS NOT NULL)"
+	" WHERE id > (SELECT seq FROM broker_state) LIMIT " CW_SQ_FAULTS,
+	"SELECT format('event %d has a number that was given out twice', id) FROM event"
+	" WHERE EXISTS (SELECT 1 FROM history h WHERE h.id = event.id)"
+	" OR EXISTS (SELECT 1 FROM history h WHERE h.end_id = event.id) LIMIT " CW_SQ_FAULTS,
+	"SELECT format('lease %d is over, but its history does not say when', l.id)"
+	" FROM lease l JOIN history h ON h.id = l.id WHERE l.state = 2 AND h.end_id IS NOT l.generation"
+	" LIMIT " CW_SQ_FAULTS,
+	"SELECT format('lease %d has tags, but no history', lease) FROM lease_tag"
+	" WHERE NOT EXISTS (SELECT 1 FROM history h WHERE h.id = lease) LIMIT " CW_SQ_FAULTS,
+	"SELECT format('pool %s: %d active, %d ending, %d in quarantine, %d of them aside by its counters,"
+	" but %d, %d, %d, %d by its leases', p.name, u.active, u.ending, u.quarantined, u.aside,"
+	" coalesce(n.active, 0), coalesce(n.ending, 0), coalesce(n.quarantined, 0), coalesce(n.aside, 0))"
+	" FROM pool p LEFT JOIN pool_use u ON u.pool = p.id LEFT JOIN (SELECT pool, sum(state = 1) AS active,"
+	" sum(state = 2) AS ending, sum(state = 3) AS quarantined,"
+	" sum(state <> 0 AND " CW_SQ_IS_ASIDE
+	") AS aside FROM lease GROUP BY pool) n ON n.pool = p.id"
+	" WHERE (u.active, u.ending, u.quarantined, u.aside) IS NOT (coalesce(n.active, 0),"
+	" coalesce(n.ending, 0), coalesce(n.quarantined, 0), coalesce(n.aside, 0)) LIMIT " CW_SQ_FAULTS,
+	"SELECT format('pool %s: %d places, %d reserved by its counters, but %d, %d by its configuration',"
+	" p.name, u.total, u.reserved, n.total, n.reserved) FROM pool p JOIN pool_use u ON u.pool = p.id"
+	" JOIN (SELECT q.id AS pool, (SELECT coalesce(sum(hi - lo + 1 << q.ps_len), 0) FROM pool_range"
+	" WHERE pool = q.id) AS total, (SELECT count(*) FROM reservation WHERE pool = q.id) AS reserved"
+	" FROM pool q) n ON n.pool = p.id"
+	" WHERE u.total <> n.total OR u.reserved <> n.reserved LIMIT " CW_SQ_FAULTS,
 };
 
 static int run_check(sqlite3 *db, const char *sql, void (*fault)(void *arg, const char *text),
@@ -70,6 +96,8 @@ int cw_sq_check(struct cw_store_reader *r, void (*fault)(void *arg, const char *
 
 	for (size_t i = 0; i < CW_ARRAY_LEN(checks) && rc == SQLITE_OK; i++)
 		rc = run_check(db, checks[i], fault, arg, &count);
+	if (rc == SQLITE_OK)
+		rc = cw_sq_audit_check(db, fault, arg, &count);
 	if (rc != SQLITE_OK)
 		fault(arg, sqlite3_errmsg(db));
 	(void) sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);

@@ -464,6 +464,21 @@ static int rebuild_indexes(struct cw_backend *b, char *why, size_t why_n)
 	return 0;
 }
 
+/* Counters of pools that a new schema, or a damaged row put aside, left to be made: readers want
+ * them at once. */
+static int settle_use(struct cw_backend *b)
+{
+	int r;
+
+	if (!b->cache->used)
+		return 0;
+	b->levels_due = true;
+	r = cw_sq_run(b, CW_SQ_BEGIN);
+	if (r == 0)
+		r = cw_sq_use_flush(b);
+	return r == 0 ? cw_sq_run(b, CW_SQ_COMMIT) : r;
+}
+
 static int open_file(
 	struct cw_backend *b, const struct cw_store_config *conf, char *why, size_t why_n)
 {
@@ -505,6 +520,8 @@ static int open_file(
 		r = cw_sq_number(b, CW_SQ_DAMAGED_COUNT, 0, &damaged);
 	if (r == 0)
 		r = cw_sq_cache_need(b);
+	if (r == 0)
+		r = settle_use(b);
 	if (r < 0) {
 		cw_sq_say(why, why_n, b->path, cw_strerror(r));
 		return r;
@@ -566,11 +583,17 @@ static int backend_begin(struct cw_backend *b)
 	return cw_sq_run(b, CW_SQ_BEGIN);
 }
 
-static int backend_commit(struct cw_backend *b, bool *ret_wrote)
+static int backend_commit(struct cw_backend *b, struct cw_batch *batch, bool *ret_wrote)
 {
-	int r = cw_sq_cache_flush(b);
 	bool wrote;
+	int r = 0;
 
+	if (b->levels_due)
+		r = cw_sq_cache_need(b);
+	if (r == 0 && b->cache)
+		r = cw_sq_use_levels(b, batch);
+	if (r == 0)
+		r = cw_sq_cache_flush(b);
 	if (r < 0)
 		return r;
 	wrote = sqlite3_total_changes64(b->db) != b->changes;
@@ -598,6 +621,7 @@ static void backend_rollback(struct cw_backend *b)
 	if (!sqlite3_get_autocommit(b->db))
 		(void) exec_sql(b->db, "ROLLBACK");
 	cw_sq_cache_drop(b);
+	b->audit_known = false;
 	b->fault = 0;
 	b->surprise = false;
 }
@@ -618,85 +642,12 @@ static int backend_upkeep(struct cw_backend *b)
 	return r == CW_E_STORE_FULL || r == -ENOMEM ? 0 : r;
 }
 
-static int audit(struct cw_backend *b, struct cw_op *op)
-{
-	const struct cw_op_audit *a = &op->u.audit;
-	sqlite3_stmt *st = b->st[CW_SQ_AUDIT];
-
-	if (!memchr(a->actor, 0, sizeof a->actor) || !memchr(a->verb, 0, sizeof a->verb) ||
-		!memchr(a->object, 0, sizeof a->object) || !memchr(a->detail, 0, sizeof a->detail))
-		return -EINVAL;
-	cw_sq_int(st, 1, op->now.wall_s);
-	cw_sq_text(st, 2, a->actor);
-	cw_sq_text(st, 3, a->verb);
-	cw_sq_text(st, 4, a->object);
-	cw_sq_text(st, 5, a->detail);
-	return cw_sq_run(b, CW_SQ_AUDIT);
-}
-
-static int heartbeat(struct cw_backend *b, struct cw_op *op)
-{
-	sqlite3_stmt *st = b->st[CW_SQ_HEARTBEAT];
-
-	if (!memchr(op->u.heartbeat.boot_id, 0, sizeof op->u.heartbeat.boot_id))
-		return -EINVAL;
-	cw_sq_text(st, 1, op->u.heartbeat.boot_id);
-	cw_sq_int(st, 2, op->u.heartbeat.boot_ms);
-	cw_sq_int(st, 3, op->now.steady_s);
-	cw_sq_int(st, 4, op->now.wall_s);
-	return cw_sq_run(b, CW_SQ_HEARTBEAT);
-}
-
-static int dispatch(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch)
-{
-	switch (op->kind) {
-	case CW_OP_ACQUIRE:
-		return cw_sq_acquire(b, op, batch);
-	case CW_OP_FIND:
-		return cw_sq_find(b, op);
-	case CW_OP_END:
-		return cw_sq_end(b, op, batch);
-	case CW_OP_CONFIRM:
-		return cw_sq_confirm(b, op, batch);
-	case CW_OP_EXPIRE:
-		return cw_sq_expire(b, op, batch);
-	case CW_OP_FREE:
-		return cw_sq_free(b, op);
-	case CW_OP_PRUNE:
-		return cw_sq_prune(b, op);
-	case CW_OP_HEARTBEAT:
-		return heartbeat(b, op);
-	case CW_OP_AUDIT:
-		return audit(b, op);
-	case CW_OP_USER_ADD:
-	case CW_OP_USER_SET:
-	case CW_OP_USER_DEL:
-	case CW_OP_CREDENTIALS_SET:
-		return cw_sq_user_op(b, op);
-	default:
-		return cw_sq_pool_op(b, op);
-	}
-}
-
-static enum cw_exec backend_exec(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch)
-{
-	int r = cw_sq_cache_need(b);
-
-	if (r == 0)
-		r = dispatch(b, op, batch);
-	op->result = r < 0 ? r : 0;
-	if (b->fault == 0)
-		return r == CW_SQ_MORE ? CW_EXEC_MORE : CW_EXEC_DONE;
-	op->result = b->fault;
-	return b->surprise ? CW_EXEC_SURPRISE : CW_EXEC_ABORT;
-}
-
 const struct cw_backend_ops cw_sqlite_backend = {
 	.name = "sqlite",
 	.open = backend_open,
 	.close = backend_close,
 	.begin = backend_begin,
-	.exec = backend_exec,
+	.exec = cw_sq_exec,
 	.commit = backend_commit,
 	.rollback = backend_rollback,
 	.upkeep = backend_upkeep,

@@ -51,6 +51,7 @@ int cw_sq_emit(struct cw_backend *b, struct cw_batch *batch, int what, const str
 	if (!e)
 		return cw_sq_fail(b, SQLITE_NOMEM);
 	e->lease = *l;
+	e->wall_s = b->now.wall_s;
 	return 0;
 }
 
@@ -146,6 +147,7 @@ static int end_row(
 	struct cw_backend *b, struct cw_lease *l, enum cw_end_reason reason, struct cw_batch *batch)
 {
 	sqlite3_stmt *st = b->st[CW_SQ_LEASE_END];
+	struct cw_sq_pool *p;
 	int r;
 
 	l->state = CW_LEASE_ENDING;
@@ -163,9 +165,18 @@ static int end_row(
 		return r;
 	cw_sq_int(b->st[CW_SQ_HISTORY_REASON], 1, (int64_t) l->id);
 	cw_sq_int(b->st[CW_SQ_HISTORY_REASON], 2, reason);
+	cw_sq_int(b->st[CW_SQ_HISTORY_REASON], 3, (int64_t) l->generation);
+	cw_sq_int(b->st[CW_SQ_HISTORY_REASON], 4, b->now.wall_s);
 	r = cw_sq_run(b, CW_SQ_HISTORY_REASON);
+	if (r == 0 && reason == CW_END_TEP) { /* who asks again is not told of it */
+		cw_sq_int(b->st[CW_SQ_KEY_REFUSED], 1, (int64_t) l->id);
+		r = cw_sq_run(b, CW_SQ_KEY_REFUSED);
+	}
 	if (r < 0)
 		return r;
+	p = cw_sq_pool_by_id(b, l->pool_id);
+	if (p)
+		cw_sq_use_change(b, p, CW_LEASE_ACTIVE, CW_LEASE_ENDING, false);
 	st = b->st[CW_SQ_OUTBOX_PUT];
 	cw_sq_int(st, 1, (int64_t) l->id);
 	cw_sq_int(st, 2, (int64_t) l->generation);
@@ -195,6 +206,7 @@ int cw_sq_end(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch)
 	struct cw_lease l;
 	int r;
 
+	e->lease = (struct cw_lease){0};
 	if (!memchr(e->principal, 0, sizeof e->principal) || e->reason <= CW_END_NONE ||
 		e->reason >= CW_END_MOVE)
 		return -EINVAL;
@@ -210,13 +222,57 @@ int cw_sq_end(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch)
 	}
 	if (r <= 0)
 		return r < 0 ? r : CW_E_NOT_YOURS;
+	e->lease = l; /* ENDING: it may be waited for */
 	if (l.state != CW_LEASE_ACTIVE)
 		return CW_E_GONE;
-	r = end_row(b, &l, e->reason, batch);
+	r = end_row(b, &e->lease, e->reason, batch);
+	if (r < 0)
+		e->lease = l;
+	return r;
+}
+
+int cw_sq_extend(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch)
+{
+	struct cw_op_extend *e = &op->u.extend;
+	struct cw_lease l;
+	int r;
+
+	cw_sq_int(b->st[CW_SQ_LEASE_ID], 1, (int64_t) e->id);
+	r = cw_sq_lease_get(b, CW_SQ_LEASE_ID, false, &l);
+	if (r == 0)
+		return gone_or_unknown(b, e->id);
+	if (r == 1 && l.state != CW_LEASE_ACTIVE)
+		return CW_E_GONE;
+	if (r == 1)
+		r = cw_sq_renew(b, &l, e->lifetime_s, batch);
+	if (r == 0)
+		e->lease = l;
+	return r;
+}
+
+int cw_sq_tag(struct cw_backend *b, struct cw_op *op)
+{
+	const struct cw_op_tag *t = &op->u.tag;
+	enum cw_sq_statement s = t->json[0] ? CW_SQ_TAG_PUT : CW_SQ_TAG_DEL;
+	struct cw_lease l;
+	int r;
+
+	if (!memchr(t->json, 0, sizeof t->json))
+		return -EINVAL;
+	cw_sq_int(b->st[CW_SQ_LEASE_ID], 1, (int64_t) t->id);
+	r = cw_sq_lease_get(b, CW_SQ_LEASE_ID, false, &l);
+	if (r == 0)
+		return gone_or_unknown(b, t->id);
 	if (r < 0)
 		return r;
-	e->lease = l;
-	return 0;
+	if (l.state != CW_LEASE_ACTIVE && l.state != CW_LEASE_ENDING)
+		return CW_E_GONE;
+	cw_sq_int(b->st[s], 1, (int64_t) t->id);
+	if (s == CW_SQ_TAG_PUT)
+		cw_sq_text(b->st[s], 2, t->json);
+	r = cw_sq_run(b, s);
+	(void) sqlite3_clear_bindings(b->st[s]);
+	return r;
 }
 
 /* Forwarding has stopped: ENDING -> QUARANTINED, or FREE. */
@@ -237,8 +293,12 @@ static int stopped(struct cw_backend *b, const struct cw_lease *l, const struct 
 		r = changed_one(b);
 	if (r < 0)
 		return r;
-	if (p && rest == 0)
-		p->maybe_free = true;
+	if (p) {
+		cw_sq_use_change(b, p, CW_LEASE_ENDING,
+			rest > 0 ? CW_LEASE_QUARANTINED : CW_LEASE_FREE,
+			rest == 0 && cw_sq_aside(b, p, l->addr, l->ports.psid));
+		p->maybe_free = p->maybe_free || rest == 0;
+	}
 	cw_sq_int(b->st[CW_SQ_HISTORY_ENDED], 1, (int64_t) l->id);
 	cw_sq_int(b->st[CW_SQ_HISTORY_ENDED], 2, now->wall_s);
 	r = cw_sq_run(b, CW_SQ_HISTORY_ENDED);
@@ -329,7 +389,9 @@ int cw_sq_free_due(struct cw_backend *b, int64_t now_s, unsigned limit, unsigned
 	unsigned n;
 
 	for (n = 0; n < limit; n++) {
+		struct cw_addr4 addr;
 		struct cw_sq_pool *p;
+		uint16_t psid;
 		int r;
 
 		cw_sq_int(rested, 1, now_s);
@@ -338,8 +400,10 @@ int cw_sq_free_due(struct cw_backend *b, int64_t now_s, unsigned limit, unsigned
 			return r;
 		if (r == 0)
 			break;
-		cw_sq_int(set, 1, sqlite3_column_int64(rested, 0));
-		cw_sq_int(set, 2, sqlite3_column_int64(rested, 1));
+		addr.v = (uint32_t) sqlite3_column_int64(rested, 0);
+		psid = (uint16_t) sqlite3_column_int(rested, 1);
+		cw_sq_int(set, 1, addr.v);
+		cw_sq_int(set, 2, psid);
 		cw_sq_int(set, 3, now_s);
 		p = cw_sq_pool_by_id(b, (uint64_t) sqlite3_column_int64(rested, 2));
 		(void) sqlite3_reset(rested);
@@ -348,8 +412,11 @@ int cw_sq_free_due(struct cw_backend *b, int64_t now_s, unsigned limit, unsigned
 			r = changed_one(b);
 		if (r < 0)
 			return r;
-		if (p)
+		if (p) {
 			p->maybe_free = true;
+			cw_sq_use_change(b, p, CW_LEASE_QUARANTINED, CW_LEASE_FREE,
+				cw_sq_aside(b, p, addr, psid));
+		}
 	}
 	*ret_count = n;
 	return 0;
@@ -377,14 +444,15 @@ int cw_sq_prune(struct cw_backend *b, struct cw_op *op)
 	while ((r = cw_sq_row(b, CW_SQ_RETENTIONS)) > 0) {
 		int64_t pool = sqlite3_column_int64(pools, 0),
 			keep = sqlite3_column_int64(pools, 1), oldest;
+		unsigned n;
 
 		cw_sq_int(prune, 1, pool);
 		cw_sq_int(prune, 2, op->now.wall_s - keep);
 		cw_sq_int(prune, 3, sweep->limit - sweep->count);
-		r = cw_sq_run(b, CW_SQ_HISTORY_PRUNE);
+		r = cw_sq_events_prune(b, CW_SQ_HISTORY_PRUNE, &n);
 		if (r < 0)
 			break;
-		sweep->count += (unsigned) sqlite3_changes(b->db);
+		sweep->count += n;
 		cw_sq_int(b->st[CW_SQ_HISTORY_OLDEST], 1, pool);
 		r = cw_sq_number(b, CW_SQ_HISTORY_OLDEST, INT64_MAX, &oldest);
 		if (r < 0)

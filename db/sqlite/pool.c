@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Changes of pools, ranges, exclusions, reservations and TEPs. Each runs in a savepoint, so that
+/* Changes of pools, ranges, exclusions and TEPs (reservations: reserve.c). Each runs in a savepoint, so that
  * one refused half-way leaves nothing behind, and throws the writer's cache away. What a range or
  * an exclusion may not do, the tables refuse; the code looks first only where the answer is another
  * one. */
@@ -32,8 +32,7 @@ static int last_id(struct cw_backend *b, uint64_t *ret)
 
 /* ---- never-used slots that come back ---- */
 
-/* [first, last] of a range may hold never-used slots: joined with the intervals it touches. */
-static int unused_add(struct cw_backend *b, uint64_t range, uint64_t first, uint64_t last)
+int cw_sq_unused_add(struct cw_backend *b, uint64_t range, uint64_t first, uint64_t last)
 {
 	sqlite3_stmt *touch = b->st[CW_SQ_UNUSED_TOUCH], *del = b->st[CW_SQ_UNUSED_DEL],
 		     *put = b->st[CW_SQ_UNUSED_PUT];
@@ -82,7 +81,7 @@ static int give_back(struct cw_backend *b, uint64_t pool, unsigned sets, uint32_
 
 		if (first > last)
 			continue;
-		r = unused_add(b, range, (uint64_t) (first - from) * sets,
+		r = cw_sq_unused_add(b, range, (uint64_t) (first - from) * sets,
 			(last - from + (uint64_t) 1) * sets - 1);
 		if (r < 0)
 			break;
@@ -91,12 +90,18 @@ static int give_back(struct cw_backend *b, uint64_t pool, unsigned sets, uint32_
 	return r;
 }
 
-/* Rows of lo..hi: withheld or not, as exclusions, reservations and the pools say now. */
-static int withhold(struct cw_backend *b, uint32_t lo, uint32_t hi)
+int cw_sq_withhold(struct cw_backend *b, uint64_t pool, uint32_t lo, uint32_t hi)
 {
+	int64_t before, after;
+	int r = cw_sq_use_aside(b, pool, lo, hi, &before);
+
 	cw_sq_int(b->st[CW_SQ_WITHHOLD], 1, lo);
 	cw_sq_int(b->st[CW_SQ_WITHHOLD], 2, hi);
-	return cw_sq_run(b, CW_SQ_WITHHOLD);
+	if (r == 0)
+		r = cw_sq_run(b, CW_SQ_WITHHOLD);
+	if (r == 0)
+		r = cw_sq_use_aside(b, pool, lo, hi, &after);
+	return r == 0 ? cw_sq_use_aside_add(b, pool, after - before) : r;
 }
 
 /* CW_E_CONFLICT if a lease of the pool in lo..hi is in a state up to `upto`. */
@@ -136,7 +141,7 @@ static int range_add(struct cw_backend *b, uint64_t pool, unsigned sets,
 		return r;
 	r = last_id(b, &id);
 	if (r == 0)
-		r = unused_add(b, id, 0, last);
+		r = cw_sq_unused_add(b, id, 0, last);
 	if (r == 0)
 		*ret_id = id;
 	return r;
@@ -160,7 +165,7 @@ static int exclude_add(
 	if (r < 0)
 		return r;
 	(void) last_id(b, ret_id);
-	return withhold(b, range->lo.v, range->hi.v);
+	return cw_sq_withhold(b, pool, range->lo.v, range->hi.v);
 }
 
 /* Fills pool, lo, hi of the row `id` that statement s reads. */
@@ -229,7 +234,7 @@ static int range_rows(struct cw_backend *b, struct cw_op *op, const struct cw_sq
 		cw_sq_int(del, 4, (int64_t) (last & 0xffff));
 		r = cw_sq_run(b, CW_SQ_FORGET);
 		if (r == 0)
-			r = unused_add(b, range->id, 0, slot);
+			r = cw_sq_unused_add(b, range->id, 0, slot);
 		if (r < 0)
 			return r;
 	}
@@ -307,114 +312,20 @@ static int range_op(struct cw_backend *b, struct cw_op *op)
 			       : exclude_add(b, p->p.id, range, &range->id);
 	case CW_OP_RANGE_DEL:
 		r = range_get(b, CW_SQ_RANGE_GET, range->id, &old);
+		if (r == 0)
+			*range = old;
 		return r < 0 ? r : range_del(b, op, &old);
 	default: /* CW_OP_EXCLUDE_DEL */
 		r = range_get(b, CW_SQ_EXCLUDE_GET, range->id, &old);
 		if (r < 0)
 			return r;
+		*range = old;
 		p = cw_sq_pool_by_id(b, old.pool_id);
 		cw_sq_int(b->st[CW_SQ_EXCLUDE_DEL], 1, (int64_t) old.id);
 		r = cw_sq_run(b, CW_SQ_EXCLUDE_DEL);
 		if (r == 0)
-			r = withhold(b, old.lo.v, old.hi.v);
+			r = cw_sq_withhold(b, old.pool_id, old.lo.v, old.hi.v);
 		return r < 0 ? r : give_back(b, old.pool_id, p->sets, old.lo.v, old.hi.v);
-	}
-}
-
-static int reservation_add(struct cw_backend *b, struct cw_reservation *v)
-{
-	const struct cw_sq_pool *p = cw_sq_pool_by_id(b, v->pool_id);
-	const struct cw_sq_range *range = cw_sq_range_of(b, v->addr);
-	sqlite3_stmt *st = b->st[CW_SQ_RESERVE_ADD];
-	int r;
-
-	if (!p)
-		return -ENOENT;
-	if (!range || range->pool != p || v->psid >= p->sets ||
-		!cw_sq_text_ok(v->principal, sizeof v->principal))
-		return -EINVAL;
-	if (v->psid < p->n_system)
-		return CW_E_CONFLICT;
-	cw_sq_int(st, 1, (int64_t) v->pool_id);
-	cw_sq_int(st, 2, v->addr.v);
-	cw_sq_int(st, 3, v->psid);
-	cw_sq_text(st, 4, v->principal);
-	r = cw_sq_try(b, CW_SQ_RESERVE_ADD);
-	if (r < 0)
-		return r;
-	(void) last_id(b, &v->id);
-	return withhold(b, v->addr.v, v->addr.v);
-}
-
-static int reservation_del(struct cw_backend *b, uint64_t id)
-{
-	sqlite3_stmt *st = b->st[CW_SQ_RESERVE_GET];
-	const struct cw_sq_range *range;
-	struct cw_addr4 addr;
-	uint64_t slot;
-	int r;
-
-	cw_sq_int(st, 1, (int64_t) id);
-	r = cw_sq_row(b, CW_SQ_RESERVE_GET);
-	if (r <= 0)
-		return r < 0 ? r : -ENOENT;
-	addr.v = (uint32_t) sqlite3_column_int64(st, 1);
-	slot = (uint64_t) sqlite3_column_int64(st, 2);
-	(void) sqlite3_reset(st);
-	range = cw_sq_range_of(b, addr);
-	if (!range)
-		return cw_sq_fail(b, SQLITE_CORRUPT);
-	slot += (uint64_t) (addr.v - range->lo) * range->pool->sets;
-	cw_sq_int(b->st[CW_SQ_RESERVE_DEL], 1, (int64_t) id);
-	r = cw_sq_run(b, CW_SQ_RESERVE_DEL);
-	if (r == 0)
-		r = withhold(b, addr.v, addr.v);
-	return r < 0 ? r : unused_add(b, range->id, slot, slot);
-}
-
-/* Whoever held these leases lost them: their places are as if never used. */
-static int forget_damaged(struct cw_backend *b, struct cw_op *op)
-{
-	sqlite3_stmt *next = b->st[CW_SQ_DAMAGED_NEXT], *lost = b->st[CW_SQ_HISTORY_LOST],
-		     *at = b->st[CW_SQ_LEASE_AT];
-	int64_t id = 0;
-	int r;
-
-	op->u.sweep.count = 0;
-	for (;; op->u.sweep.count++) {
-		const struct cw_sq_range *range;
-		struct cw_addr4 addr;
-		uint64_t slot;
-
-		cw_sq_int(next, 1, id);
-		r = cw_sq_row(b, CW_SQ_DAMAGED_NEXT);
-		if (r <= 0)
-			return r;
-		id = sqlite3_column_int64(next, 0);
-		addr.v = (uint32_t) sqlite3_column_int64(next, 1);
-		slot = (uint64_t) sqlite3_column_int64(next, 2);
-		(void) sqlite3_reset(next);
-		cw_sq_int(b->st[CW_SQ_DAMAGED_DEL], 1, id);
-		r = cw_sq_run(b, CW_SQ_DAMAGED_DEL);
-		if (r < 0)
-			return r;
-		cw_sq_int(lost, 1, addr.v);
-		cw_sq_int(lost, 2, (int64_t) slot);
-		cw_sq_int(lost, 3, op->now.wall_s);
-		r = cw_sq_run(b, CW_SQ_HISTORY_LOST);
-		if (r < 0)
-			return r;
-		cw_sq_int(at, 1, addr.v);
-		cw_sq_int(at, 2, (int64_t) slot);
-		r = cw_sq_row(b, CW_SQ_LEASE_AT);
-		(void) sqlite3_reset(at);
-		range = cw_sq_range_of(b, addr);
-		if (r == 0 && range && slot < range->pool->sets) {
-			slot += (uint64_t) (addr.v - range->lo) * range->pool->sets;
-			r = unused_add(b, range->id, slot, slot);
-		}
-		if (r < 0)
-			return r;
 	}
 }
 
@@ -424,6 +335,7 @@ static int forget_damaged(struct cw_backend *b, struct cw_op *op)
 static int pool_check(struct cw_pool *p)
 {
 	if (!cw_sq_name_ok(p->name, sizeof p->name) || p->state > CW_POOL_DISABLED ||
+		p->low_percent > 100 ||
 		!cw_portset_valid((struct cw_portset){p->ps_offset, p->ps_len, 0}))
 		return -EINVAL;
 	/* The ports 0-1023 would be in every set: nothing could be leased. */
@@ -454,6 +366,7 @@ static void pool_bind(sqlite3_stmt *st, const struct cw_pool *p)
 	cw_sq_int(st, 13, p->max_leases);
 	cw_sq_int(st, 14, p->retention_s);
 	cw_sq_int(st, 15, p->order);
+	cw_sq_int(st, 16, p->low_percent);
 }
 
 /* By name if there is one: *id, or -ENOENT. */
@@ -493,6 +406,9 @@ static int pool_add(struct cw_backend *b, struct cw_op_pool *op)
 	if (r < 0)
 		return r;
 	(void) last_id(b, &p.id);
+	r = cw_sq_use_new(b, p.id);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < op->n_ranges; i++) {
 		r = range_add(b, p.id, 1u << p.ps_len, &op->ranges[i], &ignored);
 		if (r < 0)
@@ -550,7 +466,7 @@ static int pool_set(struct cw_backend *b, struct cw_op_pool *op)
 			const struct cw_sq_range *range = &b->cache->ranges[i];
 
 			if (range->pool->p.id == p.id)
-				r = withhold(b, range->lo, range->hi);
+				r = cw_sq_withhold(b, p.id, range->lo, range->hi);
 		}
 		if (r == 0 && !p.keep_system_ports)
 			r = give_back(b, p.id, 1u << p.ps_len, 0, UINT32_MAX);
@@ -568,6 +484,8 @@ static int pool_del(struct cw_backend *b, struct cw_op *op)
 
 	if (r < 0)
 		return r;
+	old.version = op->u.pool.pool.version; /* of the next turn too */
+	op->u.pool.pool = old;
 	cw_sq_int(b->st[CW_SQ_POOL_USED], 1, (int64_t) old.id);
 	r = must_be_none(b, CW_SQ_POOL_USED);
 	if (r == 0)
@@ -666,13 +584,14 @@ static int tep_set(struct cw_backend *b, struct cw_tep *t)
 	return r;
 }
 
-static int tep_del(struct cw_backend *b, const struct cw_tep *t)
+static int tep_del(struct cw_backend *b, struct cw_tep *t)
 {
 	struct cw_tep old;
 	int r = tep_get(b, t, &old);
 
 	if (r < 0)
 		return r;
+	*t = old;
 	cw_sq_int(b->st[CW_SQ_TEP_DEL], 1, (int64_t) old.id);
 	return cw_sq_try(b, CW_SQ_TEP_DEL); /* pools and live leases on it refuse */
 }
@@ -694,11 +613,11 @@ static int one(struct cw_backend *b, struct cw_op *op)
 	case CW_OP_EXCLUDE_DEL:
 		return range_op(b, op);
 	case CW_OP_RESERVE_ADD:
-		return reservation_add(b, &op->u.reservation);
+	case CW_OP_RESERVE_SET:
 	case CW_OP_RESERVE_DEL:
-		return reservation_del(b, op->u.reservation.id);
+		return cw_sq_reservation(b, op);
 	case CW_OP_FORGET_DAMAGED:
-		return forget_damaged(b, op);
+		return cw_sq_forget_damaged(b, op);
 	case CW_OP_TEP_ADD:
 		return tep_add(b, &op->u.tep);
 	case CW_OP_TEP_SET:
@@ -722,6 +641,7 @@ int cw_sq_in_savepoint(
 	r = fn(b, op);
 	if (b->fault == 0 && r < 0)
 		r_end = cw_sq_run(b, CW_SQ_BACK);
+	b->levels_due = b->levels_due || r >= 0;
 	if (b->fault == 0)
 		r_end = cw_sq_run(b, CW_SQ_RELEASE);
 	cw_sq_cache_drop(b);

@@ -10,88 +10,21 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "db/sqlite/reader.h"
 #include "db/sqlite/sqlite.h"
 
-#define LEASE_SELECT                                     \
-	"SELECT " CW_SQ_LEASE ", p.ps_offset, p.ps_len," \
-	" NOT EXISTS (SELECT 1 FROM outbox o WHERE o.lease = l.id)"
-#define LEASE_WHERE                                                             \
-	" (l.addr, l.psid) > (?1, ?2) AND l.addr <= ?3 AND (?4 >> l.state) & 1" \
-	" AND (?5 = 0 OR l.tep = ?5) AND (?6 = 0 OR l.pool = ?6)"
-#define USER_SELECT                                                                      \
-	"SELECT a.id, a.version, a.name, a.disabled, a.max_leases, coalesce(p.name, '')" \
-	" FROM account a LEFT JOIN pool p ON p.id = a.pool"
-#define TENURE_SELECT                                                                            \
-	"SELECT h.id, h.pool, h.tep, h.addr, h.psid, h.ps_offset, h.ps_len, h.access, h.reason," \
-	" h.started, h.ended, h.client6, h.principal FROM history h"
-
-/* clang-format off */
-#define READS(X)                                                                                   \
-	X(BEGIN, "BEGIN")                                                                              \
-	X(COMMIT, "COMMIT")                                                                            \
-	X(TEPS, "SELECT " CW_SQ_TEP " FROM tep t WHERE t.id > ?1 ORDER BY t.id")                       \
-	X(POOLS, "SELECT " CW_SQ_POOL " FROM pool p WHERE p.id > ?1 ORDER BY p.id")                    \
-	X(RANGES, "SELECT id, pool, lo, hi FROM pool_range WHERE (?2 = 0 OR pool = ?2) AND id > ?1"    \
-		" ORDER BY id")                                                                            \
-	X(EXCLUDES, "SELECT id, pool, lo, hi FROM exclusion WHERE (?2 = 0 OR pool = ?2) AND id > ?1"   \
-		" ORDER BY id")                                                                            \
-	X(RESERVATIONS, "SELECT id, pool, addr, psid, principal FROM reservation WHERE id > ?1"        \
-		" ORDER BY id")                                                                            \
-	X(USERS, USER_SELECT " WHERE a.id > ?1 ORDER BY a.id")                                         \
-	X(TEP, "SELECT " CW_SQ_TEP " FROM tep t WHERE t.name = ?1")                                    \
-	X(POOL, "SELECT " CW_SQ_POOL " FROM pool p WHERE p.name = ?1")                                 \
-	X(USER, USER_SELECT " WHERE a.name = ?1")                                                      \
-	X(POOL_RANGES, "SELECT lo, hi FROM pool_range WHERE pool = ?1 AND hi >= ?2 ORDER BY lo")       \
-	X(LEASES, LEASE_SELECT " FROM lease l CROSS JOIN pool p ON p.id = l.pool WHERE" LEASE_WHERE    \
-		" ORDER BY l.addr, l.psid")                                                                \
-	X(LEASES_OF, LEASE_SELECT " FROM lease l INDEXED BY lease_holder CROSS JOIN pool p ON p.id = l.pool" \
-		" WHERE l.principal = ?7 AND" LEASE_WHERE " ORDER BY l.addr, l.psid")                      \
-	X(LEASE, LEASE_SELECT " FROM lease l CROSS JOIN pool p ON p.id = l.pool WHERE l.id = ?1")      \
-	X(SHAPE, "SELECT ps_len, ps_offset FROM history WHERE addr = ?1 AND (ps_len, ps_offset) > (?2, ?3)" \
-		" ORDER BY ps_len, ps_offset LIMIT 1")                                                     \
-	X(WHO, TENURE_SELECT " WHERE h.addr = ?1 AND h.ps_len = ?2 AND h.ps_offset = ?3 AND h.psid = ?4" \
-		" AND h.started <= ?5 ORDER BY h.started DESC, h.id DESC LIMIT 16")                        \
-	X(HISTORY, TENURE_SELECT " WHERE h.id > ?1 ORDER BY h.id")                                     \
-	X(CREDENTIALS, "SELECT c.kind, c.verifier FROM account a JOIN credential c ON c.account = a.id" \
-		" WHERE a.name = ?1 AND a.disabled = 0 ORDER BY c.kind")                                   \
-	X(HEARTBEAT, "SELECT boot_id, boot_ms, steady_s, wall_s FROM broker_state"                     \
-		" WHERE id = 1 AND boot_id IS NOT NULL")                                                   \
-	X(NEXT_EXPIRY, "SELECT min(due) FROM lease WHERE state = 1")                                   \
-	X(NEXT_REST, "SELECT min(due) FROM lease WHERE state = 3")
-/* clang-format on */
-
-enum read {
-#define X(name, sql) READ_##name,
-	READS(X)
-#undef X
-		READ_COUNT_OF
-};
-
-static const char *const texts[READ_COUNT_OF] = {
-#define X(name, sql) [READ_##name] = (sql),
-	READS(X)
+static const char *const texts[CW_SQ_READ_COUNT_OF] = {
+#define X(name, sql) [CW_SQ_READ_##name] = (sql),
+	CW_SQ_READS(X)
 #undef X
 };
-
-struct cw_sq_reader {
-	struct cw_store_reader base; /* first */
-	sqlite3 *db;
-	struct cw_db_errors *errors;
-	sqlite3_stmt *st[READ_COUNT_OF];
-};
-
-static struct cw_sq_reader *inside(struct cw_store_reader *r)
-{
-	return cw_container_of(r, struct cw_sq_reader, base);
-}
 
 sqlite3 *cw_sq_reader_db(struct cw_store_reader *r)
 {
-	return inside(r)->db;
+	return cw_sq_inside(r)->db;
 }
 
-/* 1 a row, 0 the end, or a code. */
-static int step(struct cw_sq_reader *r, enum read what)
+int cw_sq_step(struct cw_sq_reader *r, enum cw_sq_read what)
 {
 	int rc = sqlite3_step(r->st[what]);
 
@@ -100,14 +33,13 @@ static int step(struct cw_sq_reader *r, enum read what)
 	return rc == SQLITE_DONE ? 0 : cw_sq_result(r->db, rc, r->errors);
 }
 
-/* Collects rows into an array: decode() fills item n from the row, or says the row is no good. */
-static int collect(struct cw_sq_reader *r, enum read what, void *to, size_t size, size_t max,
+int cw_sq_collect(struct cw_sq_reader *r, enum cw_sq_read what, void *to, size_t size, size_t max,
 	bool (*decode)(sqlite3_stmt *st, void *item))
 {
 	size_t n = 0;
 	int ret = 0;
 
-	while (n < max && (ret = step(r, what)) > 0) {
+	while (n < max && (ret = cw_sq_step(r, what)) > 0) {
 		if (decode(r->st[what], (char *) to + n * size))
 			n++;
 		else
@@ -115,6 +47,42 @@ static int collect(struct cw_sq_reader *r, enum read what, void *to, size_t size
 	}
 	(void) sqlite3_reset(r->st[what]);
 	return ret < 0 ? ret : (int) n;
+}
+
+int cw_sq_walk(struct cw_sq_reader *r, enum cw_sq_read up, enum cw_sq_read down,
+	struct cw_page *page, void *to, size_t size, size_t max,
+	bool (*decode)(sqlite3_stmt *st, void *item),
+	bool (*wants)(const void *item, const void *filter), const void *filter)
+{
+	enum cw_sq_read what = page->newest ? down : up;
+	size_t n = 0, looked = 0;
+	int ret;
+
+	page->more = false;
+	cw_sq_int(r->st[what], 1, page->newest && page->at == 0 ? INT64_MAX : (int64_t) page->at);
+	while ((ret = cw_sq_step(r, what)) > 0) {
+		void *item = (char *) to + n * size;
+
+		page->more = n == max || looked++ == CW_SQ_LOOK;
+		if (page->more)
+			break;
+		page->at = (uint64_t) sqlite3_column_int64(r->st[what], 0);
+		if (!decode(r->st[what], item))
+			atomic_fetch_add(&r->errors->corrupt, 1);
+		else if (!wants || wants(item, filter))
+			n++;
+	}
+	(void) sqlite3_reset(r->st[what]);
+	return ret < 0 ? ret : (int) n;
+}
+
+int cw_sq_one_row(struct cw_sq_reader *r, enum cw_sq_read what, void *ret, size_t size,
+	bool (*decode)(sqlite3_stmt *st, void *item))
+{
+	int n = cw_sq_collect(r, what, ret, size, 1, decode);
+
+	(void) sqlite3_clear_bindings(r->st[what]); /* they may point to the caller's memory */
+	return n;
 }
 
 static bool decode_tep(sqlite3_stmt *st, void *item)
@@ -149,6 +117,7 @@ static bool decode_reservation(sqlite3_stmt *st, void *item)
 		.pool_id = (uint64_t) sqlite3_column_int64(st, 1),
 		.addr = {(uint32_t) sqlite3_column_int64(st, 2)},
 		.psid = (uint16_t) sqlite3_column_int(st, 3),
+		.version = (uint64_t) sqlite3_column_int64(st, 5),
 	};
 	return cw_sq_copy(st, 4, v->principal, sizeof v->principal);
 }
@@ -176,10 +145,11 @@ static bool decode_lease(sqlite3_stmt *st, void *item)
 	l->ports.offset = (uint8_t) sqlite3_column_int(st, 15);
 	l->ports.len = (uint8_t) sqlite3_column_int(st, 16);
 	l->confirmed = sqlite3_column_int(st, 17) != 0;
+	l->tagged = sqlite3_column_int(st, 18) != 0;
 	return cw_portset_valid(l->ports);
 }
 
-static bool decode_tenure(sqlite3_stmt *st, void *item)
+bool cw_sq_tenure_row(sqlite3_stmt *st, void *item)
 {
 	struct cw_tenure *t = item;
 	const void *client6 = sqlite3_column_blob(st, 11);
@@ -198,6 +168,9 @@ static bool decode_tenure(sqlite3_stmt *st, void *item)
 		.ended_wall_s = sqlite3_column_type(st, 10) == SQLITE_NULL
 					? INT64_MAX
 					: sqlite3_column_int64(st, 10),
+		.moved_from = (uint64_t) sqlite3_column_int64(st, 13),
+		.end_id = (uint64_t) sqlite3_column_int64(st, 14),
+		.ending_wall_s = sqlite3_column_int64(st, 15),
 	};
 	if (!client6 || sqlite3_column_bytes(st, 11) != 16 || !cw_portset_valid(t->ports) ||
 		t->reason > CW_END_MOVE || t->access < CW_ACCESS_TSP ||
@@ -217,82 +190,111 @@ static bool decode_credential(sqlite3_stmt *st, void *item)
 
 /* ---- lists ---- */
 
-static int list(struct cw_store_reader *base, enum read what, uint64_t after, void *to, size_t size,
-	size_t max, bool (*decode)(sqlite3_stmt *st, void *item))
+static int list(struct cw_store_reader *base, enum cw_sq_read what, uint64_t after, void *to,
+	size_t size, size_t max, bool (*decode)(sqlite3_stmt *st, void *item))
 {
-	struct cw_sq_reader *r = inside(base);
+	struct cw_sq_reader *r = cw_sq_inside(base);
 
 	cw_sq_int(r->st[what], 1, (int64_t) after);
-	return collect(r, what, to, size, max, decode);
+	return cw_sq_collect(r, what, to, size, max, decode);
 }
 
 static int read_teps(struct cw_store_reader *r, uint64_t after, struct cw_tep *to, size_t max)
 {
-	return list(r, READ_TEPS, after, to, sizeof *to, max, decode_tep);
+	return list(r, CW_SQ_READ_TEPS, after, to, sizeof *to, max, decode_tep);
 }
 
 static int read_pools(struct cw_store_reader *r, uint64_t after, struct cw_pool *to, size_t max)
 {
-	return list(r, READ_POOLS, after, to, sizeof *to, max, decode_pool);
+	return list(r, CW_SQ_READ_POOLS, after, to, sizeof *to, max, decode_pool);
 }
 
 static int read_ranges(struct cw_store_reader *r, uint64_t pool_id, uint64_t after,
 	struct cw_range *to, size_t max)
 {
-	cw_sq_int(inside(r)->st[READ_RANGES], 2, (int64_t) pool_id);
-	return list(r, READ_RANGES, after, to, sizeof *to, max, decode_range);
+	cw_sq_int(cw_sq_inside(r)->st[CW_SQ_READ_RANGES], 2, (int64_t) pool_id);
+	return list(r, CW_SQ_READ_RANGES, after, to, sizeof *to, max, decode_range);
 }
 
 static int read_excludes(struct cw_store_reader *r, uint64_t pool_id, uint64_t after,
 	struct cw_range *to, size_t max)
 {
-	cw_sq_int(inside(r)->st[READ_EXCLUDES], 2, (int64_t) pool_id);
-	return list(r, READ_EXCLUDES, after, to, sizeof *to, max, decode_range);
+	cw_sq_int(cw_sq_inside(r)->st[CW_SQ_READ_EXCLUDES], 2, (int64_t) pool_id);
+	return list(r, CW_SQ_READ_EXCLUDES, after, to, sizeof *to, max, decode_range);
 }
 
 static int read_reservations(
 	struct cw_store_reader *r, uint64_t after, struct cw_reservation *to, size_t max)
 {
-	return list(r, READ_RESERVATIONS, after, to, sizeof *to, max, decode_reservation);
+	return list(r, CW_SQ_READ_RESERVATIONS, after, to, sizeof *to, max, decode_reservation);
 }
 
 static int read_users(struct cw_store_reader *r, uint64_t after, struct cw_user *to, size_t max)
 {
-	return list(r, READ_USERS, after, to, sizeof *to, max, decode_user);
+	return list(r, CW_SQ_READ_USERS, after, to, sizeof *to, max, decode_user);
 }
 
 static int read_history(struct cw_store_reader *r, uint64_t after, struct cw_tenure *to, size_t max)
 {
-	return list(r, READ_HISTORY, after, to, sizeof *to, max, decode_tenure);
+	return list(r, CW_SQ_READ_HISTORY, after, to, sizeof *to, max, cw_sq_tenure_row);
 }
 
-/* ---- by name ---- */
-
-static int named(struct cw_store_reader *base, enum read what, const char *name, void *ret,
-	size_t size, bool (*decode)(sqlite3_stmt *st, void *item))
-{
-	struct cw_sq_reader *r = inside(base);
-	int n;
-
-	cw_sq_text(r->st[what], 1, name);
-	n = collect(r, what, ret, size, 1, decode);
-	(void) sqlite3_clear_bindings(r->st[what]); /* it points to the caller's name */
-	return n;
-}
+/* ---- by name, by id ---- */
 
 static int read_tep(struct cw_store_reader *r, const char *name, struct cw_tep *ret)
 {
-	return named(r, READ_TEP, name, ret, sizeof *ret, decode_tep);
+	cw_sq_text(cw_sq_inside(r)->st[CW_SQ_READ_TEP], 1, name);
+	return cw_sq_one_row(cw_sq_inside(r), CW_SQ_READ_TEP, ret, sizeof *ret, decode_tep);
 }
 
 static int read_pool(struct cw_store_reader *r, const char *name, struct cw_pool *ret)
 {
-	return named(r, READ_POOL, name, ret, sizeof *ret, decode_pool);
+	cw_sq_text(cw_sq_inside(r)->st[CW_SQ_READ_POOL], 1, name);
+	return cw_sq_one_row(cw_sq_inside(r), CW_SQ_READ_POOL, ret, sizeof *ret, decode_pool);
 }
 
 static int read_user(struct cw_store_reader *r, const char *name, struct cw_user *ret)
 {
-	return named(r, READ_USER, name, ret, sizeof *ret, decode_user);
+	cw_sq_text(cw_sq_inside(r)->st[CW_SQ_READ_USER], 1, name);
+	return cw_sq_one_row(cw_sq_inside(r), CW_SQ_READ_USER, ret, sizeof *ret, decode_user);
+}
+
+static int read_tep_id(struct cw_store_reader *r, uint64_t id, struct cw_tep *ret)
+{
+	cw_sq_int(cw_sq_inside(r)->st[CW_SQ_READ_TEP_ID], 1, (int64_t) id);
+	return cw_sq_one_row(cw_sq_inside(r), CW_SQ_READ_TEP_ID, ret, sizeof *ret, decode_tep);
+}
+
+static int read_pool_id(struct cw_store_reader *r, uint64_t id, struct cw_pool *ret)
+{
+	cw_sq_int(cw_sq_inside(r)->st[CW_SQ_READ_POOL_ID], 1, (int64_t) id);
+	return cw_sq_one_row(cw_sq_inside(r), CW_SQ_READ_POOL_ID, ret, sizeof *ret, decode_pool);
+}
+
+static int read_user_id(struct cw_store_reader *r, uint64_t id, struct cw_user *ret)
+{
+	cw_sq_int(cw_sq_inside(r)->st[CW_SQ_READ_USER_ID], 1, (int64_t) id);
+	return cw_sq_one_row(cw_sq_inside(r), CW_SQ_READ_USER_ID, ret, sizeof *ret, decode_user);
+}
+
+static int read_range_id(struct cw_store_reader *r, uint64_t id, struct cw_range *ret)
+{
+	cw_sq_int(cw_sq_inside(r)->st[CW_SQ_READ_RANGE_ID], 1, (int64_t) id);
+	return cw_sq_one_row(cw_sq_inside(r), CW_SQ_READ_RANGE_ID, ret, sizeof *ret, decode_range);
+}
+
+static int read_exclude_id(struct cw_store_reader *r, uint64_t id, struct cw_range *ret)
+{
+	cw_sq_int(cw_sq_inside(r)->st[CW_SQ_READ_EXCLUDE_ID], 1, (int64_t) id);
+	return cw_sq_one_row(
+		cw_sq_inside(r), CW_SQ_READ_EXCLUDE_ID, ret, sizeof *ret, decode_range);
+}
+
+static int read_reservation_id(struct cw_store_reader *r, uint64_t id, struct cw_reservation *ret)
+{
+	cw_sq_int(cw_sq_inside(r)->st[CW_SQ_READ_RESERVATION_ID], 1, (int64_t) id);
+	return cw_sq_one_row(
+		cw_sq_inside(r), CW_SQ_READ_RESERVATION_ID, ret, sizeof *ret, decode_reservation);
 }
 
 /* ---- leases ---- */
@@ -309,28 +311,46 @@ static void bind_filter(
 	cw_sq_int(st, 4, f->states ? f->states : all_but_free);
 	cw_sq_int(st, 5, (int64_t) f->tep_id);
 	cw_sq_int(st, 6, (int64_t) f->pool_id);
+	if (f->principal)
+		cw_sq_text(st, 7, f->principal);
+	cw_sq_int(st, 8, f->access);
+	cw_sq_int(st, 9, f->expires_before_s);
+}
+
+/* The key before the first one at addr, unless `after` is beyond that. */
+static struct cw_lease_key no_sooner(struct cw_lease_key after, uint32_t addr)
+{
+	if (!after.begin && after.addr.v >= addr)
+		return after;
+	return (struct cw_lease_key){.addr = {addr - 1}, .psid = UINT16_MAX, .begin = addr == 0};
+}
+
+/* The last address of a prefix. */
+static uint32_t last_of(struct cw_prefix4 p)
+{
+	return p.addr.v | (p.len > 31 ? 0 : UINT32_MAX >> p.len);
 }
 
 /* Range by range, so that other pools' rows are not even looked at. Within a transaction. */
 static int leases_of_pool(struct cw_sq_reader *r, const struct cw_lease_filter *f,
-	struct cw_lease_key after, struct cw_lease *to, size_t max)
+	struct cw_lease_key after, uint32_t upto, struct cw_lease *to, size_t max)
 {
-	sqlite3_stmt *ranges = r->st[READ_POOL_RANGES];
+	sqlite3_stmt *ranges = r->st[CW_SQ_READ_POOL_RANGES];
 	size_t n = 0;
 	int ret = 0;
 
 	cw_sq_int(ranges, 1, (int64_t) f->pool_id);
 	cw_sq_int(ranges, 2, after.begin ? 0 : (int64_t) after.addr.v);
-	while (n < max && (ret = step(r, READ_POOL_RANGES)) > 0) {
-		int64_t lo = sqlite3_column_int64(ranges, 0), hi = sqlite3_column_int64(ranges, 1);
-		struct cw_lease_key from = after;
+	while (n < max && (ret = cw_sq_step(r, CW_SQ_READ_POOL_RANGES)) > 0) {
+		uint32_t lo = (uint32_t) sqlite3_column_int64(ranges, 0),
+			 hi = (uint32_t) sqlite3_column_int64(ranges, 1);
 
-		if (after.begin || lo > after.addr.v) {
-			from = (struct cw_lease_key){
-				.addr = {(uint32_t) lo - 1}, .psid = UINT16_MAX, .begin = lo == 0};
-		}
-		bind_filter(r->st[READ_LEASES], f, from, hi);
-		ret = collect(r, READ_LEASES, to + n, sizeof *to, max - n, decode_lease);
+		if (lo > upto)
+			break;
+		bind_filter(
+			r->st[CW_SQ_READ_LEASES], f, no_sooner(after, lo), hi < upto ? hi : upto);
+		ret = cw_sq_collect(
+			r, CW_SQ_READ_LEASES, to + n, sizeof *to, max - n, decode_lease);
 		if (ret < 0)
 			break;
 		n += (size_t) ret;
@@ -339,29 +359,59 @@ static int leases_of_pool(struct cw_sq_reader *r, const struct cw_lease_filter *
 	return ret < 0 ? ret : (int) n;
 }
 
+int cw_sq_begin_read(struct cw_sq_reader *r)
+{
+	int ret = cw_sq_step(r, CW_SQ_READ_BEGIN);
+
+	(void) sqlite3_reset(r->st[CW_SQ_READ_BEGIN]);
+	return ret;
+}
+
+void cw_sq_end_read(struct cw_sq_reader *r)
+{
+	(void) cw_sq_step(r, CW_SQ_READ_COMMIT); /* nothing was written */
+	(void) sqlite3_reset(r->st[CW_SQ_READ_COMMIT]);
+}
+
 static int read_leases(struct cw_store_reader *base, const struct cw_lease_filter *f,
 	struct cw_lease_key after, struct cw_lease *to, size_t max)
 {
-	struct cw_sq_reader *r = inside(base);
+	struct cw_sq_reader *r = cw_sq_inside(base);
+	enum cw_sq_read what = f->principal ? CW_SQ_READ_LEASES_OF : CW_SQ_READ_LEASES;
+	uint32_t upto = last_of(f->prefix);
 	int ret;
 
-	if (f->principal) {
-		bind_filter(r->st[READ_LEASES_OF], f, after, UINT32_MAX);
-		cw_sq_text(r->st[READ_LEASES_OF], 7, f->principal);
-		return collect(r, READ_LEASES_OF, to, sizeof *to, max, decode_lease);
+	after = no_sooner(after, f->prefix.addr.v);
+	if (f->principal || f->pool_id == 0) {
+		bind_filter(r->st[what], f, after, upto);
+		ret = cw_sq_collect(r, what, to, sizeof *to, max, decode_lease);
+		(void) sqlite3_clear_bindings(r->st[what]);
+		return ret;
 	}
-	if (f->pool_id == 0) {
-		bind_filter(r->st[READ_LEASES], f, after, UINT32_MAX);
-		return collect(r, READ_LEASES, to, sizeof *to, max, decode_lease);
-	}
-	ret = step(r, READ_BEGIN);
-	(void) sqlite3_reset(r->st[READ_BEGIN]);
+	ret = cw_sq_begin_read(r);
 	if (ret < 0)
 		return ret;
-	ret = leases_of_pool(r, f, after, to, max);
-	(void) step(r, READ_COMMIT); /* nothing was written */
-	(void) sqlite3_reset(r->st[READ_COMMIT]);
+	ret = leases_of_pool(r, f, after, upto, to, max);
+	cw_sq_end_read(r);
 	return ret;
+}
+
+static int count_leases(
+	struct cw_store_reader *base, const struct cw_lease_filter *f, uint64_t *ret)
+{
+	struct cw_sq_reader *r = cw_sq_inside(base);
+	enum cw_sq_read what = f->principal ? CW_SQ_READ_LEASE_COUNT_OF : CW_SQ_READ_LEASE_COUNT;
+	int got;
+
+	bind_filter(r->st[what], f,
+		no_sooner((struct cw_lease_key){.begin = true}, f->prefix.addr.v),
+		last_of(f->prefix));
+	got = cw_sq_step(r, what);
+	if (got > 0)
+		*ret = (uint64_t) sqlite3_column_int64(r->st[what], 0);
+	(void) sqlite3_reset(r->st[what]);
+	(void) sqlite3_clear_bindings(r->st[what]);
+	return got < 0 ? got : 0;
 }
 
 static int read_lease(struct cw_store_reader *base, uint64_t id, struct cw_lease *ret)
@@ -369,8 +419,8 @@ static int read_lease(struct cw_store_reader *base, uint64_t id, struct cw_lease
 	struct cw_lease l;
 	int r;
 
-	cw_sq_int(inside(base)->st[READ_LEASE], 1, (int64_t) id);
-	r = collect(inside(base), READ_LEASE, &l, sizeof l, 1, decode_lease);
+	cw_sq_int(cw_sq_inside(base)->st[CW_SQ_READ_LEASE], 1, (int64_t) id);
+	r = cw_sq_collect(cw_sq_inside(base), CW_SQ_READ_LEASE, &l, sizeof l, 1, decode_lease);
 	if (r <= 0)
 		return r < 0 ? r : -ENOENT;
 	*ret = l;
@@ -384,7 +434,7 @@ static int read_lease(struct cw_store_reader *base, uint64_t id, struct cw_lease
 static int who_in_set(struct cw_sq_reader *r, struct cw_addr4 addr, struct cw_portset ps,
 	int64_t wall_s, struct cw_tenure *ret)
 {
-	sqlite3_stmt *st = r->st[READ_WHO];
+	sqlite3_stmt *st = r->st[CW_SQ_READ_WHO];
 	int found = 0, got;
 
 	cw_sq_int(st, 1, addr.v);
@@ -392,10 +442,10 @@ static int who_in_set(struct cw_sq_reader *r, struct cw_addr4 addr, struct cw_po
 	cw_sq_int(st, 3, ps.offset);
 	cw_sq_int(st, 4, ps.psid);
 	cw_sq_int(st, 5, wall_s);
-	while ((got = step(r, READ_WHO)) > 0) {
+	while ((got = cw_sq_step(r, CW_SQ_READ_WHO)) > 0) {
 		struct cw_tenure t;
 
-		if (!decode_tenure(st, &t)) {
+		if (!cw_sq_tenure_row(st, &t)) {
 			atomic_fetch_add(&r->errors->corrupt, 1);
 			continue;
 		}
@@ -414,8 +464,8 @@ static int who_in_set(struct cw_sq_reader *r, struct cw_addr4 addr, struct cw_po
 static int read_who(struct cw_store_reader *base, struct cw_addr4 addr, uint16_t port,
 	int64_t wall_s, struct cw_tenure *ret)
 {
-	struct cw_sq_reader *r = inside(base);
-	sqlite3_stmt *st = r->st[READ_SHAPE];
+	struct cw_sq_reader *r = cw_sq_inside(base);
+	sqlite3_stmt *st = r->st[CW_SQ_READ_SHAPE];
 	int len = -1, offset = -1;
 
 	for (;;) {
@@ -425,7 +475,7 @@ static int read_who(struct cw_store_reader *base, struct cw_addr4 addr, uint16_t
 		cw_sq_int(st, 1, addr.v);
 		cw_sq_int(st, 2, len);
 		cw_sq_int(st, 3, offset);
-		got = step(r, READ_SHAPE);
+		got = cw_sq_step(r, CW_SQ_READ_SHAPE);
 		if (got > 0) {
 			len = sqlite3_column_int(st, 0);
 			offset = sqlite3_column_int(st, 1);
@@ -449,22 +499,22 @@ static int read_who(struct cw_store_reader *base, struct cw_addr4 addr, uint16_t
 static int read_credentials(
 	struct cw_store_reader *base, const char *user, struct cw_credential *to, size_t max)
 {
-	struct cw_sq_reader *r = inside(base);
+	struct cw_sq_reader *r = cw_sq_inside(base);
 	int ret;
 
-	cw_sq_text(r->st[READ_CREDENTIALS], 1, user);
-	ret = collect(r, READ_CREDENTIALS, to, sizeof *to, max, decode_credential);
-	(void) sqlite3_clear_bindings(r->st[READ_CREDENTIALS]);
+	cw_sq_text(r->st[CW_SQ_READ_CREDENTIALS], 1, user);
+	ret = cw_sq_collect(r, CW_SQ_READ_CREDENTIALS, to, sizeof *to, max, decode_credential);
+	(void) sqlite3_clear_bindings(r->st[CW_SQ_READ_CREDENTIALS]);
 	return ret;
 }
 
 static int read_heartbeat(
 	struct cw_store_reader *base, struct cw_op_heartbeat *ret, struct cw_store_time *ret_at)
 {
-	struct cw_sq_reader *r = inside(base);
-	sqlite3_stmt *st = r->st[READ_HEARTBEAT];
+	struct cw_sq_reader *r = cw_sq_inside(base);
+	sqlite3_stmt *st = r->st[CW_SQ_READ_HEARTBEAT];
 	struct cw_op_heartbeat beat = {0};
-	int got = step(r, READ_HEARTBEAT);
+	int got = cw_sq_step(r, CW_SQ_READ_HEARTBEAT);
 
 	if (got > 0 && !cw_sq_copy(st, 0, beat.boot_id, sizeof beat.boot_id))
 		got = 0;
@@ -482,9 +532,9 @@ static int read_heartbeat(
 	return got > 0 ? 0 : -ENOENT;
 }
 
-static int minimum(struct cw_sq_reader *r, enum read what, int64_t *ret)
+static int minimum(struct cw_sq_reader *r, enum cw_sq_read what, int64_t *ret)
 {
-	int got = step(r, what);
+	int got = cw_sq_step(r, what);
 
 	if (got > 0)
 		*ret = sqlite3_column_type(r->st[what], 0) == SQLITE_NULL
@@ -497,9 +547,9 @@ static int minimum(struct cw_sq_reader *r, enum read what, int64_t *ret)
 static int read_next_due(
 	struct cw_store_reader *base, int64_t *ret_expiry_s, int64_t *ret_quarantine_s)
 {
-	int r = minimum(inside(base), READ_NEXT_EXPIRY, ret_expiry_s);
+	int r = minimum(cw_sq_inside(base), CW_SQ_READ_NEXT_EXPIRY, ret_expiry_s);
 
-	return r < 0 ? r : minimum(inside(base), READ_NEXT_REST, ret_quarantine_s);
+	return r < 0 ? r : minimum(cw_sq_inside(base), CW_SQ_READ_NEXT_REST, ret_quarantine_s);
 }
 
 static struct cw_store_reader *reader_close(struct cw_store_reader *base)
@@ -508,8 +558,8 @@ static struct cw_store_reader *reader_close(struct cw_store_reader *base)
 
 	if (!base)
 		return NULL;
-	r = inside(base);
-	for (size_t i = 0; i < READ_COUNT_OF; i++)
+	r = cw_sq_inside(base);
+	for (size_t i = 0; i < CW_SQ_READ_COUNT_OF; i++)
 		(void) sqlite3_finalize(r->st[i]);
 	(void) sqlite3_close(r->db);
 	cw_free(r);
@@ -527,10 +577,31 @@ static const struct cw_reader_ops reader_ops = {
 	.tep = read_tep,
 	.pool = read_pool,
 	.user = read_user,
+	.tep_id = read_tep_id,
+	.pool_id = read_pool_id,
+	.user_id = read_user_id,
+	.range_id = read_range_id,
+	.exclude_id = read_exclude_id,
+	.reservation_id = read_reservation_id,
 	.leases = read_leases,
 	.lease = read_lease,
+	.count_leases = count_leases,
+	.count_rows = cw_sq_count_rows,
+	.tags = cw_sq_read_tags,
+	.usage = cw_sq_read_usage,
 	.who = read_who,
 	.history = read_history,
+	.history_page = cw_sq_read_history_page,
+	.tenure = cw_sq_read_tenure,
+	.events = cw_sq_read_events,
+	.event_bounds = cw_sq_read_event_bounds,
+	.audit = cw_sq_read_audit,
+	.tokens = cw_sq_read_tokens,
+	.token = cw_sq_read_token,
+	.token_id = cw_sq_read_token_id,
+	.jobs = cw_sq_read_jobs,
+	.job_runs = cw_sq_read_job_runs,
+	.samples = cw_sq_read_samples,
 	.credentials = read_credentials,
 	.heartbeat = read_heartbeat,
 	.next_due = read_next_due,
@@ -553,7 +624,7 @@ int cw_sq_reader_open(struct cw_backend *b, struct cw_store_reader **ret)
 			"PRAGMA query_only=ON; PRAGMA mmap_size=0; PRAGMA trusted_schema=OFF;"
 			"PRAGMA cell_size_check=ON; PRAGMA temp_store=MEMORY; PRAGMA cache_size=-2048",
 			NULL, NULL, NULL);
-	for (size_t i = 0; i < READ_COUNT_OF && rc == SQLITE_OK; i++)
+	for (size_t i = 0; i < CW_SQ_READ_COUNT_OF && rc == SQLITE_OK; i++)
 		rc = sqlite3_prepare_v3(
 			r->db, texts[i], -1, SQLITE_PREPARE_PERSISTENT, &r->st[i], NULL);
 	if (rc != SQLITE_OK) {

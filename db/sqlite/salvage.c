@@ -62,8 +62,8 @@ static const char *const steps[] = {
 	" SELECT addr, psid, format('lease %d, only its history is left', id) FROM history h"
 	" WHERE ended IS NULL AND NOT EXISTS (SELECT 1 FROM lease l WHERE l.addr = h.addr"
 	" AND l.psid = h.psid AND l.id = h.id)",
-	"DELETE FROM outbox WHERE lease IN (SELECT id FROM bad)",
-	"DROP TABLE bad",
+	"DELETE FROM outbox WHERE lease IN (SELECT id FROM bad)", "DROP TABLE bad",
+	"DELETE FROM pool_use", /* counted again at the first use */
 };
 
 struct indexes {

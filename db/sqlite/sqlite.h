@@ -5,9 +5,10 @@
  * reader_open reads (path, memory), which never changes.
  *
  * Files: conn.c open, pragmas, migrations, results; claim.c one broker per file; cache.c the cache
- * and never-used slots; salvage.c damaged leases; seen.c what was lost;
- * acquire.c, lease.c the life of leases; pool.c, user.c configuration; read.c readers; backup.c;
- * check.c. */
+ * and never-used slots; salvage.c damaged leases; seen.c what was lost; exec.c one operation,
+ * cause.c who wanted it; acquire.c, lease.c the life of leases; use.c how full pools are; pool.c,
+ * reserve.c, user.c, token.c configuration, group.c many of it as one; event.c, audit.c, job.c;
+ * read.c, read_log.c, read_misc.c readers; backup.c; check.c. */
 #pragma once
 
 #include <sqlite3.h>
@@ -47,6 +48,17 @@ struct cw_sq_unused {
 	struct cw_sq_unused *next_dirty;
 };
 
+/* The counters of a pool (0004-operators.sql). */
+struct cw_sq_use {
+	int64_t total, reserved, excluded;
+	int64_t active, ending, quarantined, aside;
+	int level;   /* enum cw_pool_level */
+	bool known;  /* there is a row */
+	bool dirty;  /* it says something else */
+	bool resize; /* likewise of the first three */
+	struct cw_sq_pool *next_dirty;
+};
+
 struct cw_sq_pool {
 	struct cw_pool p;
 	unsigned sets;          /* port sets per address; 1 = whole addresses */
@@ -58,11 +70,13 @@ struct cw_sq_pool {
 	size_t n_excl;
 	struct cw_sq_unused *unused; /* the first `at` are used up */
 	size_t n_unused, at;
+	struct cw_sq_use use;
 };
 
 struct cw_sq_reserved {
 	uint32_t addr;
 	uint16_t psid;
+	bool damaged; /* nobody's */
 };
 
 struct cw_sq_cache {
@@ -74,6 +88,7 @@ struct cw_sq_cache {
 	struct cw_sq_reserved *reserved; /* by (addr, psid) */
 	size_t n_pools, n_ranges, n_excl, n_unused, n_reserved;
 	struct cw_sq_unused *dirty;
+	struct cw_sq_pool *used; /* pools whose counters changed */
 };
 
 struct cw_backend {
@@ -84,11 +99,16 @@ struct cw_backend {
 	struct cw_db_errors *errors;
 	/* The first failure of the database within the running operation: the front rolls back. */
 	int fault;
-	bool surprise;             /* it was a constraint */
-	int64_t changes;           /* of the connection when the transaction began */
-	int wal_frames;            /* after the last commit */
-	uint64_t full_seen;        /* errors->full at the last checkpoint */
-	int checkpoint_at;         /* pages of WAL */
+	bool surprise;            /* it was a constraint */
+	int64_t changes;          /* of the connection when the transaction began */
+	int wal_frames;           /* after the last commit */
+	uint64_t full_seen;       /* errors->full at the last checkpoint */
+	int checkpoint_at;        /* pages of WAL */
+	struct cw_store_time now; /* of the operation that runs or ran last */
+	bool levels_due;          /* a change of configuration may have changed pools' levels */
+	bool audit_known;         /* the next two are those of the last row */
+	uint64_t audit_id;
+	uint8_t audit_hash[CW_HASH_LEN];
 	uint64_t seq;              /* last id or generation given out */
 	uint64_t commits;          /* that wrote, in this database's life */
 	int seen_fd;               /* PATH.commits, or -1 */
@@ -174,6 +194,9 @@ int cw_sq_unused_skip(struct cw_backend *b, struct cw_sq_pool *p);
 /* ---- acquire.c, lease.c: 0 or a code; look at b->fault ---- */
 
 int cw_sq_acquire(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch);
+/* The lease's time restarted, clamped to its pool's bounds. */
+int cw_sq_renew(
+	struct cw_backend *b, struct cw_lease *l, uint32_t lifetime_s, struct cw_batch *batch);
 int cw_sq_find(struct cw_backend *b, struct cw_op *op);
 int cw_sq_end(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch);
 int cw_sq_confirm(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch);
@@ -193,11 +216,80 @@ int cw_sq_lease_on(struct cw_backend *b, struct cw_addr4 addr, const struct cw_p
 	const char *principal, const struct cw_addr6 *client6, struct cw_lease *ret);
 int cw_sq_emit(struct cw_backend *b, struct cw_batch *batch, int what, const struct cw_lease *l);
 
+int cw_sq_extend(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch);
+int cw_sq_tag(struct cw_backend *b, struct cw_op *op);
+
+/* ---- use.c: how full pools are ---- */
+
+/* Fills p->use of every pool of a new cache: from pool_use, or by counting leases. */
+int cw_sq_use_load(struct cw_backend *b);
+/* One place of p less in state `from`, one more in `to`; aside: it could not be lent to everybody. */
+void cw_sq_use_change(struct cw_backend *b, struct cw_sq_pool *p, enum cw_lease_state from,
+	enum cw_lease_state to, bool aside);
+/* Could this place not be lent to everybody? */
+bool cw_sq_aside(const struct cw_backend *b, const struct cw_sq_pool *p, struct cw_addr4 addr,
+	uint16_t psid);
+/* The row of a new pool. */
+int cw_sq_use_new(struct cw_backend *b, uint64_t pool);
+/* Writes the counters that changed. */
+int cw_sq_use_flush(struct cw_backend *b);
+/* Events of pools that became low, full, or neither; before the flush of a commit. */
+int cw_sq_use_levels(struct cw_backend *b, struct cw_batch *batch);
+/* Rows of lo..hi that count as aside, by the tables; what a change of them did is then added. */
+int cw_sq_use_aside(struct cw_backend *b, uint64_t pool, uint32_t lo, uint32_t hi, int64_t *ret);
+int cw_sq_use_aside_add(struct cw_backend *b, uint64_t pool, int64_t delta);
+int cw_sq_sample(struct cw_backend *b, struct cw_op *op);
+
+/* ---- event.c ---- */
+
+/* Writes an event of now. Texts may be NULL: "". 0 or the fault. */
+int cw_sq_event(struct cw_backend *b, struct cw_batch *batch, const char *type, uint64_t object_id,
+	const char *object, const char *detail);
+/* The event of an operation of configuration that succeeded, if it is one. */
+int cw_sq_event_of(struct cw_backend *b, const struct cw_op *op, struct cw_batch *batch);
+int cw_sq_event_op(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch);
+/* Deletes by statement s (bound), which returns (id, event's id), and remembers up to where events
+ * are missing. *ret_count. */
+int cw_sq_events_prune(struct cw_backend *b, enum cw_sq_statement s, unsigned *ret_count);
+
+/* ---- audit.c ---- */
+
+/* Appends to the chain. The texts end within their arrays: -EINVAL. */
+int cw_sq_audit(struct cw_backend *b, const struct cw_op_audit *a);
+/* Follows the chain from its begin; `fault` gets each break as one line. SQLite's result. */
+int cw_sq_audit_check(
+	sqlite3 *db, void (*fault)(void *arg, const char *text), void *arg, unsigned *count);
+
+/* ---- exec.c, cause.c, group.c ---- */
+
+#define CW_SQ_KEY_KEPT_S 86400 /* of the steady time line */
+
+enum cw_exec cw_sq_exec(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch);
+/* The operation itself, without its cause. */
+int cw_sq_dispatch(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch);
+/* The operation with its cause: replayed, or run, audited and recorded. */
+int cw_sq_caused(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch);
+int cw_sq_group(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch);
+
+/* ---- token.c, job.c ---- */
+
+int cw_sq_token_op(struct cw_backend *b, struct cw_op *op);
+int cw_sq_job(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch);
+int cw_sq_tidy(struct cw_backend *b, struct cw_op *op);
+
 /* ---- pool.c, user.c ---- */
 
 enum { CW_SQ_MORE = 1 }; /* of an operation: not at its end, run it again */
 
 int cw_sq_pool_op(struct cw_backend *b, struct cw_op *op);
+/* [first, last] of a range may hold never-used slots: joined with the intervals it touches. */
+int cw_sq_unused_add(struct cw_backend *b, uint64_t range, uint64_t first, uint64_t last);
+/* Rows of lo..hi: withheld or not, as exclusions, reservations and the pools say now; those of the
+ * pool whose configuration changed may do. */
+int cw_sq_withhold(struct cw_backend *b, uint64_t pool, uint32_t lo, uint32_t hi);
+/* reserve.c */
+int cw_sq_reservation(struct cw_backend *b, struct cw_op *op);
+int cw_sq_forget_damaged(struct cw_backend *b, struct cw_op *op);
 int cw_sq_user_op(struct cw_backend *b, struct cw_op *op);
 /* Runs fn so that its failure leaves nothing behind; drops the cache. */
 int cw_sq_in_savepoint(

@@ -117,7 +117,7 @@ static int user_set(struct cw_backend *b, struct cw_op_user *op)
 	return r;
 }
 
-static int user_del(struct cw_backend *b, const struct cw_op_user *op)
+static int user_del(struct cw_backend *b, struct cw_op_user *op)
 {
 	char principal[CW_PRINCIPAL_MAX];
 	struct seen old;
@@ -134,6 +134,7 @@ static int user_del(struct cw_backend *b, const struct cw_op_user *op)
 		return r;
 	if (held > 0)
 		return CW_E_CONFLICT;
+	memcpy(op->user.name, old.name, sizeof op->user.name);
 	cw_sq_int(b->st[CW_SQ_USER_DEL], 1, (int64_t) op->user.id);
 	return cw_sq_run(b, CW_SQ_USER_DEL);
 }
@@ -147,6 +148,7 @@ static int credentials_set(struct cw_backend *b, struct cw_op_user *op)
 		r = credentials_put(b, op->user.id, op->credentials, op->n_credentials);
 	if (r < 0)
 		return r;
+	memcpy(op->user.name, old.name, sizeof op->user.name);
 	cw_sq_int(b->st[CW_SQ_USER_TOUCH], 1, (int64_t) op->user.id);
 	cw_sq_int(b->st[CW_SQ_USER_TOUCH], 2, (int64_t) old.version + 1);
 	r = cw_sq_run(b, CW_SQ_USER_TOUCH);
