@@ -7,6 +7,9 @@ ALTER TABLE pool ADD COLUMN low_percent INTEGER NOT NULL DEFAULT 85 CHECK (low_p
 ALTER TABLE history ADD COLUMN moved_from INTEGER; -- the tenure it continues
 ALTER TABLE history ADD COLUMN end_id INTEGER;
 ALTER TABLE history ADD COLUMN ending INTEGER; -- wall clock of the end's decision
+UPDATE history SET end_id = l.generation,
+	ending = coalesce((SELECT wall_s FROM broker_state), history.started)
+FROM lease l WHERE l.id = history.id AND l.state = 2;
 CREATE UNIQUE INDEX history_end ON history (end_id) WHERE end_id IS NOT NULL;
 
 -- All other events, in the same number space.

@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
@@ -130,51 +131,75 @@ static void take_row(sqlite3_stmt *st, struct link *l)
 	}
 }
 
+/* How many rows were ever written: the greatest id given out. */
+static int rows_given(sqlite3 *db, uint64_t *ret)
+{
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(
+		db, "SELECT seq FROM sqlite_sequence WHERE name = 'audit'", -1, &st, NULL);
+
+	*ret = 0;
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW)
+		*ret = (uint64_t) sqlite3_column_int64(st, 0);
+	(void) sqlite3_finalize(st);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* Up to the end, or to the first break: what follows that cannot be judged. */
+static int follow(sqlite3_stmt *st, uint64_t *ret_last, bool *ret_broken)
+{
+	uint8_t hash[CW_HASH_LEN] = {0};
+	bool chained = false;
+	int rc;
+
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		const void *said = sqlite3_column_blob(st, 7);
+		bool has = said && sqlite3_column_bytes(st, 7) == CW_HASH_LEN;
+		uint64_t before = *ret_last;
+		struct link l;
+
+		take_row(st, &l);
+		*ret_last = l.id;
+		if (has && hash_on(&l, hash) < 0)
+			return SQLITE_NOMEM;
+		*ret_broken = (chained && (!has || l.id != before + 1)) ||
+			      (has && memcmp(hash, said, CW_HASH_LEN) != 0);
+		if (*ret_broken)
+			return SQLITE_OK;
+		chained = chained || has;
+	}
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
 int cw_sq_audit_check(
 	sqlite3 *db, void (*fault)(void *arg, const char *text), void *arg, unsigned *count)
 {
-	static const char sql[] =
-		"SELECT id, wall_s, actor, peer, verb, object, detail, hash,"
-		" (SELECT seq FROM sqlite_sequence WHERE name = 'audit') FROM audit ORDER BY id";
-	uint8_t hash[CW_HASH_LEN] = {0};
-	uint64_t last = 0, given = 0;
+	uint64_t last = 0, given;
 	sqlite3_stmt *st = NULL;
-	bool chained = false;
+	bool broken = false;
 	char text[96];
-	int rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
+	int rc = rows_given(db, &given);
 
-	while (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-		const void *said = sqlite3_column_blob(st, 7);
-		struct link l;
-		bool has = said && sqlite3_column_bytes(st, 7) == CW_HASH_LEN;
-
-		rc = SQLITE_OK;
-		take_row(st, &l);
-		given = (uint64_t) sqlite3_column_int64(st, 8);
-		if (has && hash_on(&l, hash) < 0) {
-			rc = SQLITE_NOMEM;
-			break;
-		}
-		if ((chained && (!has || l.id != last + 1)) ||
-			(has && memcmp(hash, said, CW_HASH_LEN) != 0)) {
-			++*count;
-			(void) snprintf(text, sizeof text,
-				"the audit log's chain breaks at row %llu",
-				(unsigned long long) l.id);
-			fault(arg, text);
-			last = given; /* one break is told, what follows it cannot be judged */
-			break;
-		}
-		chained = chained || has;
-		last = l.id;
-	}
+	if (rc == SQLITE_OK)
+		rc = sqlite3_prepare_v2(db,
+			"SELECT id, wall_s, actor, peer, verb, object, detail, hash FROM audit"
+			" ORDER BY id",
+			-1, &st, NULL);
+	if (rc == SQLITE_OK)
+		rc = follow(st, &last, &broken);
 	(void) sqlite3_finalize(st);
-	if (rc == SQLITE_DONE && last < given) {
-		++*count;
+	if (rc != SQLITE_OK || (!broken && last == given))
+		return rc;
+	++*count;
+	if (broken)
+		(void) snprintf(
+			text, sizeof text, "the audit log's chain breaks at row %" PRIu64, last);
+	else
 		(void) snprintf(text, sizeof text,
-			"the audit log ends with row %llu, but %llu were written",
-			(unsigned long long) last, (unsigned long long) given);
-		fault(arg, text);
-	}
-	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+			"the audit log ends with row %" PRIu64 ", but %" PRIu64 " were written",
+			last, given);
+	fault(arg, text);
+	return SQLITE_OK;
 }

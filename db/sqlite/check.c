@@ -43,7 +43,7 @@ static const char *const checks[] = {
 	"SELECT format('event %d has a number that was given out twice', id) FROM event"
 	" WHERE EXISTS (SELECT 1 FROM history h WHERE h.id = event.id)"
 	" OR EXISTS (SELECT 1 FROM history h WHERE h.end_id = event.id) LIMIT " CW_SQ_FAULTS,
-	"SELECT format('lease %d is over, but its history does not say when', l.id)"
+	"SELECT format('lease %d is ending, but its history does not say so', l.id)"
 	" FROM lease l JOIN history h ON h.id = l.id WHERE l.state = 2 AND h.end_id IS NOT l.generation"
 	" LIMIT " CW_SQ_FAULTS,
 	"SELECT format('lease %d has tags, but no history', lease) FROM lease_tag"

@@ -21,6 +21,24 @@ static void on_outbox(void *arg, const struct cw_outbox_entry *entries, size_t n
 		fx->seen[fx->n_seen++] = entries[i];
 }
 
+static void on_events(void *arg, const struct cw_live_event *events, size_t n)
+{
+	struct fx *fx = arg;
+
+	fx->missed_events = fx->missed_events || n == 0; /* no memory */
+	for (size_t i = 0; i < n; i++) {
+		struct cw_event e;
+
+		cw_live_event_fill(&events[i], &e);
+		assert_true(e.id == events[i].id && e.id > fx->last_event);
+		fx->last_event = e.id;
+		if (fx->n_events == FX_SEEN)
+			continue;
+		fx->event[fx->n_events].id = e.id;
+		memcpy(fx->event[fx->n_events++].type, e.type, sizeof e.type);
+	}
+}
+
 static void on_health(void *arg, int result)
 {
 	struct fx *fx = arg;
@@ -32,7 +50,8 @@ static void on_health(void *arg, int result)
 void fx_reopen(struct fx *fx)
 {
 	const struct cw_store_config conf = {.backend = "sqlite", .path = fx->path};
-	const struct cw_store_hooks hooks = {.arg = fx, .outbox = on_outbox, .health = on_health};
+	const struct cw_store_hooks hooks = {
+		.arg = fx, .outbox = on_outbox, .events = on_events, .health = on_health};
 	char why[256];
 	int r = cw_store_open(&conf, why, sizeof why, &fx->s);
 
@@ -107,7 +126,7 @@ int fx_tear_down(void **state)
 
 void fx_forget(struct fx *fx)
 {
-	fx->n_seen = fx->n_health = 0;
+	fx->n_seen = fx->n_health = fx->n_events = 0;
 	fx->n_batches = 0;
 }
 
@@ -249,6 +268,15 @@ struct cw_lease fx_lease(struct fx *fx, uint64_t id)
 	assert_int_equal(cw_read_lease(r, id, &l), 0);
 	(void) cw_store_reader_close(r);
 	return l;
+}
+
+unsigned fx_events(const struct fx *fx, const char *type)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < fx->n_events; i++)
+		n += strcmp(fx->event[i].type, type) == 0;
+	return n;
 }
 
 int fx_sql(struct fx *fx, const char *sql)

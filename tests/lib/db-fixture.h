@@ -21,6 +21,14 @@ struct fx {
 	int health[16];
 	size_t n_health;
 	unsigned n_batches; /* calls of the outbox hook */
+	/* Events, as they happened; their order is checked. */
+	struct {
+		uint64_t id;
+		char type[CW_TYPE_MAX];
+	} event[FX_SEEN];
+	size_t n_events;
+	uint64_t last_event;
+	bool missed_events;
 };
 
 /* Before the first fx_open(): folders are made in memory if the user named none, for tests of which
@@ -67,4 +75,6 @@ struct cw_lease fx_lease(
 	struct fx *fx, uint64_t id); /* through a reader; asserts that it is there */
 /* Runs SQL on the writer's connection; an extended result code of SQLite. */
 int fx_sql(struct fx *fx, const char *sql);
+/* How many events of that type there were since fx_forget(). */
+unsigned fx_events(const struct fx *fx, const char *type);
 int64_t fx_sql_int(struct fx *fx, const char *sql); /* first column of the first row */

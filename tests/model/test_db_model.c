@@ -4,7 +4,8 @@
  * operations of a few principals and hosts on two small pools, with clock steps, changes of
  * exclusions and reservations, refusals and late answers of the TEP, and crashes: a clean end, a
  * kill, or a power cut that leaves of each file what was synced. After every step all rows, all
- * answers and all outbox entries are compared.
+ * answers, all outbox entries and the use of the pools are compared, and in the end all
+ * events with what was told of them.
  *
  *	CW_MODEL_SEED=n   only this seed       CW_MODEL_ROUNDS=n   so many seeds (default 12) */
 #include "config.h"
@@ -47,6 +48,9 @@ struct place {
 static struct place world[PLACES];
 static uint64_t seq;
 static int64_t now;
+static int level[2]; /* enum cw_pool_level */
+static const unsigned low[2] = {60, 0};
+static unsigned n_events; /* of this step */
 
 /* What the outbox hook must have been told in this step. */
 static struct {
@@ -210,6 +214,46 @@ static void model_confirm(struct place *p, uint64_t generation, int result)
 	}
 }
 
+/* Lent or to be lent to anybody: not reserved, not excluded. */
+static bool is_common(const struct place *p)
+{
+	return !p->reserved && !p->excluded;
+}
+
+static bool is_taken(const struct place *p)
+{
+	return p->row && p->state != CW_LEASE_FREE;
+}
+
+/* What the levels say after a commit. */
+static void model_levels(void)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		unsigned all = 0, taken = 0;
+		int was = level[i];
+
+		for (const struct place *p = world + i * 16; p < world + i * 16 + 16; p++) {
+			all += is_common(p);
+			taken += is_common(p) && is_taken(p);
+		}
+		if (all == 0)
+			level[i] = CW_POOL_OK;
+		else if (taken == all || (was == CW_POOL_IS_FULL && taken * 100 > all * 95))
+			level[i] = CW_POOL_IS_FULL;
+		else if (low[i] > 0 &&
+			 (taken * 100 >= all * low[i] ||
+				 (was > CW_POOL_OK && taken * 100 > all * (low[i] - 5))))
+			level[i] = CW_POOL_IS_LOW;
+		else
+			level[i] = CW_POOL_OK;
+		if (level[i] == was)
+			continue;
+		n_events += (was == CW_POOL_OK && low[i] > 0) + (level[i] == CW_POOL_IS_FULL) +
+			    (level[i] == CW_POOL_OK);
+	}
+	seq += n_events;
+}
+
 /* ---- the world ---- */
 
 static uint64_t rng;
@@ -217,6 +261,11 @@ static unsigned seed, step;
 static struct fx fx;
 static uint64_t pools[2];
 static struct cw_op ops[STEPS]; /* parked ones live on */
+static struct told {
+	uint64_t id;
+	char type[CW_TYPE_MAX];
+} told[STEPS * 4];
+static unsigned n_told;
 static unsigned n_ops;
 
 static unsigned pick(unsigned n)
@@ -255,13 +304,64 @@ static struct place *place_of(const struct cw_lease *l)
 				      : &world[16 + (l->addr.v - 0x0a010000) * 4 + l->ports.psid];
 }
 
+static void compare_use(struct cw_store_reader *r, unsigned pool)
+{
+	struct cw_usage want = {.total = 16, .level = (enum cw_pool_level) level[pool]}, got;
+
+	for (const struct place *p = world + pool * 16; p < world + pool * 16 + 16; p++) {
+		want.reserved += p->reserved > 0;
+		want.excluded += p->excluded && !p->reserved;
+		want.available += is_common(p) && !is_taken(p);
+		want.active += p->row && p->state == CW_LEASE_ACTIVE;
+		want.ending += p->row && p->state == CW_LEASE_ENDING;
+		want.quarantined += p->row && p->state == CW_LEASE_QUARANTINED;
+	}
+	CHECK(cw_read_usage(r, pools[pool], &got) == 1);
+	CHECK(memcmp(&want, &got, sizeof want) == 0);
+}
+
+/* The life of the database again, from its rows: exactly what was told as it happened. */
+static void compare_events(bool newest)
+{
+	static struct cw_event page[64];
+	const struct cw_event_filter all = {0};
+	struct cw_page at = {.newest = newest};
+	struct cw_store_reader *r;
+	unsigned n = 0;
+
+	CHECK(cw_store_reader_open(fx.s, &r) == 0);
+	do {
+		int got = cw_read_events(r, &all, &at, page, 1 + pick(64));
+
+		CHECK(got >= 0);
+		for (int i = 0; i < got; i++, n++) {
+			const struct told *t = &told[newest ? n_told - 1 - n : n];
+
+			CHECK(n < n_told);
+			CHECK(page[i].id == t->id);
+			CHECK(strcmp(page[i].type, t->type) == 0);
+		}
+	} while (at.more);
+	CHECK(n == n_told);
+	(void) cw_store_reader_close(r);
+}
+
+static void remember_events(void)
+{
+	for (size_t i = 0; i < fx.n_events; i++) {
+		CHECK(n_told < CW_ARRAY_LEN(told));
+		told[n_told].id = fx.event[i].id;
+		memcpy(told[n_told++].type, fx.event[i].type, sizeof told[0].type);
+	}
+}
+
 static void compare(void)
 {
 	struct cw_lease_filter all = {.states = 0xf};
 	struct cw_lease_key at = {.begin = true};
 	struct cw_store_reader *r;
 	struct cw_lease l[PLACES + 1];
-	unsigned rows = 0, waiting = 0;
+	unsigned rows = 0, waiting = 0, tenures = 0;
 	struct cw_store_stats st;
 	int n;
 
@@ -296,7 +396,11 @@ static void compare(void)
 	for (size_t i = 0; i < n_expected; i++) {
 		CHECK((int) fx.seen[i].what == expected[i].what);
 		CHECK(fx.seen[i].lease.id == expected[i].id);
+		tenures += expected[i].what != CW_OUTBOX_REFRESH;
 	}
+	CHECK(fx.n_events == tenures + n_events);
+	for (unsigned i = 0; i < 2; i++)
+		compare_use(r, i);
 	(void) cw_store_reader_close(r);
 }
 
@@ -427,6 +531,7 @@ static void do_configure(void)
 			op.u.reservation.id = p->reservation;
 			CHECK(fx_run(&fx, &op) == 0);
 			p->reserved = 0;
+			n_events++;
 			return;
 		}
 		op.kind = CW_OP_RESERVE_ADD;
@@ -438,6 +543,7 @@ static void do_configure(void)
 			"p%u", p->reserved - 1);
 		CHECK(fx_run(&fx, &op) == 0);
 		p->reservation = op.u.reservation.id;
+		n_events++;
 		return;
 	}
 	if (p->excluded) {
@@ -445,12 +551,14 @@ static void do_configure(void)
 		op.u.range.id = p->exclusion;
 		CHECK(fx_run(&fx, &op) == 0);
 		p->excluded = false;
+		n_events++;
 		return;
 	}
 	busy = p->row && (p->state == CW_LEASE_ACTIVE || p->state == CW_LEASE_ENDING);
 	op.u.range = (struct cw_range){.pool_id = pools[0], .lo = addr_of(p), .hi = addr_of(p)};
 	CHECK(fx_run(&fx, &op) == (busy ? CW_E_CONFLICT : 0));
 	p->excluded = !busy;
+	n_events += !busy;
 	p->exclusion = op.u.range.id;
 }
 
@@ -499,18 +607,23 @@ static void live(unsigned with_seed)
 	memset(world, 0, sizeof world);
 	for (unsigned i = 0; i < PLACES; i++)
 		world[i].pending = -1;
-	seq = 0;
-	n_ops = 0;
+	n_ops = n_told = 0;
+	level[0] = level[1] = CW_POOL_OK;
 	shim.power = true;
 	fx_open(&fx, false);
 	pools[0] = fx_pool(&fx, "one", CW_PORTSET_WHOLE, one);
 	pools[1] = fx_pool(&fx, "two", (struct cw_portset){.len = 2}, two);
+	CHECK(fx_sql(&fx, "UPDATE pool SET low_percent = 60 WHERE name = 'one'") == SQLITE_OK);
+	fx.s = cw_store_close(fx.s);
+	remember_events();
+	fx_reopen(&fx);
+	seq = (uint64_t) fx_sql_int(&fx, "SELECT seq FROM broker_state");
 	for (step = 0; step < STEPS; step++) {
 		/* Early on, before every place was used once, the configuration changes often. */
 		unsigned what = step < 60 && pick(3) == 0 ? 86 : pick(100);
 
 		now = fx.now.steady_s;
-		n_expected = 0;
+		n_expected = n_events = 0;
 		fx_forget(&fx);
 		if (what < 40)
 			do_acquire();
@@ -526,8 +639,12 @@ static void live(unsigned with_seed)
 			fx.now.steady_s += pick(3) ? pick(20) : pick(2000);
 		else
 			do_crash();
+		model_levels();
 		compare();
+		remember_events();
 	}
+	compare_events(false);
+	compare_events(true);
 	fx_close(&fx);
 	shim_power_forget();
 	shim.power = false;

@@ -618,7 +618,7 @@ static void heartbeat_audit_and_next_due(void **state)
 	assert_int_equal(at.steady_s, fx->now.steady_s);
 	assert_int_equal(at.wall_s, fx->now.wall_s);
 	op = (struct cw_op){.kind = CW_OP_AUDIT};
-	op.u.audit = (struct cw_op_audit){"root", "pool.add", "pool:p", "{}"};
+	op.u.audit = (struct cw_op_audit){"root", "unix:0", "pool.add", "pool:p", "{}"};
 	assert_int_equal(fx_run(fx, &op), 0);
 	assert_int_equal(
 		fx_sql_int(fx,

@@ -532,7 +532,7 @@ static void the_check_finds_what_no_constraint_does(void **state)
 		(int) l[3].id + 100);
 	(void) fx_sql(fx, "DELETE FROM outbox");
 	assert_int_equal(faults_after(fx, r, sql), 4);
-	assert_int_equal(faults_after(fx, r, "UPDATE broker_state SET seq = 1"), 8);
+	assert_int_equal(faults_after(fx, r, "UPDATE broker_state SET seq = 1"), 12);
 	(void) cw_store_reader_close(r);
 }
 
