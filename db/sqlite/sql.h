@@ -21,7 +21,7 @@
 	" AND p.ps_len > 0 AND p.ps_offset = 0 AND (lease.psid << (16 - p.ps_len)) < 1024))"
 
 /* A row at a place that could not be lent to everybody: struct cw_usage. */
-#define CW_SQ_IS_ASIDE                                                                   \
+#define CW_SQ_IS_ASIDE                                                                 \
 	"(withheld OR EXISTS (SELECT 1 FROM damaged_lease d WHERE d.addr = lease.addr" \
 	" AND d.psid = lease.psid))"
 
