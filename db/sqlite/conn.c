@@ -479,6 +479,16 @@ static int settle_use(struct cw_backend *b)
 	return r == 0 ? cw_sq_run(b, CW_SQ_COMMIT) : r;
 }
 
+/* What only readers use may be what is damaged: then no start either, rather than none later. */
+static int be_readable(struct cw_backend *b)
+{
+	struct cw_store_reader *reader = NULL;
+	int r = cw_sq_reader_open(b, &reader);
+
+	(void) cw_store_reader_close(reader);
+	return r;
+}
+
 static int open_file(
 	struct cw_backend *b, const struct cw_store_config *conf, char *why, size_t why_n)
 {
@@ -522,8 +532,11 @@ static int open_file(
 		r = cw_sq_cache_need(b);
 	if (r == 0)
 		r = settle_use(b);
+	if (r == 0)
+		r = be_readable(b);
 	if (r < 0) {
-		cw_sq_say(why, why_n, b->path, cw_strerror(r));
+		say_unusable(b, why, why_n, r == CW_E_STORE_CORRUPT ? SQLITE_CORRUPT : SQLITE_OK,
+			cw_strerror(r));
 		return r;
 	}
 	b->seq = (uint64_t) seq;
