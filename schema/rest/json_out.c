@@ -11,7 +11,8 @@
 
 void cw_json_out_init(struct cw_json_out *o, char *buf, size_t cap)
 {
-	*o = (struct cw_json_out){.buf = buf, .cap = cap};
+	*o = (struct cw_json_out){.cap = cap};
+	o->buf = buf;
 }
 
 void cw_json_out_grow(struct cw_json_out *o, size_t max)

@@ -56,5 +56,5 @@ void cw_json_put_raw(struct cw_json_out *o, const char *p, size_t n);
 /* Octets between values: line ends of NDJSON, CSV. The next value has no comma before it. */
 void cw_json_put_between(struct cw_json_out *o, const char *p, size_t n);
 
-/* Octets of the UTF-8 character at p, 1 to 4; 0: it is none (RFC 3629 4). n > 0. */
-size_t cw_utf8_len(const void *p, size_t n) CW_PURE;
+/* Octets of the UTF-8 character at text, 1 to 4; 0: it is none (RFC 3629 4). n > 0. */
+size_t cw_utf8_len(const void *text, size_t n) CW_PURE;

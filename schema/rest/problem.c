@@ -17,7 +17,7 @@ static const struct {
 } problems[CW_PROBLEMS] = {
 #define CW_PROBLEM(name, code_, status_, general_, title_) \
 	[CW_PROBLEM_##name] = {                            \
-		.code = code_, .title = title_, .status = status_, .general = general_},
+		.code = (code_), .title = (title_), .status = (status_), .general = (general_)},
 #include "schema/rest/problem.def"
 #undef CW_PROBLEM
 };

@@ -13,7 +13,7 @@ static const char *const accesses[] = {"tsp", "dhcp6", "rest", "gateway", NULL};
 static const char *const lease_states[] = {"free", "active", "ending", "quarantined", NULL};
 static const char *const tep_states[] = {"starting", "up", "syncing", "down", NULL};
 static const char *const session_states[] = {"login", "ready", "busy", "closing", NULL};
-static const char *const results[] = {"running", "ok", "failed", "skipped", NULL};
+static const char *const results[] = {"running", "ok", "failed", "lost", NULL};
 static const char *const count_words[] = {"exact", NULL};
 
 static const struct cw_rest_field query_list_pools_fields[] = {
@@ -130,7 +130,7 @@ static const struct cw_rest_field query_list_sessions_fields[] = {
 OBJECT(query_list_sessions, query_list_sessions, "listSessions", 0);
 
 static const struct cw_rest_field query_list_events_fields[] = {
-	FIELD(query_list_events, type, WORDS, 0, .words = cw_rest_event_types),
+	FIELD(query_list_events, type, TEXT, 0, .min = 1, .max = 31),
 	FIELD(query_list_events, object, TEXT, 0, .min = 1, .max = 127),
 	FIELD(query_list_events, after, NUM, 0, .max = INT64_MAX),
 	FIELD(query_list_events, from, TIME, 0),

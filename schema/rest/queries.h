@@ -109,7 +109,7 @@ struct cw_rest_query_list_sessions {
 };
 struct cw_rest_query_list_events {
 	CW_REST_SEEN;
-	uint64_t type;
+	const char *type;
 	const char *object;
 	uint64_t after;
 	int64_t from;

@@ -29,9 +29,12 @@ int cw_percent_decode(const char *s, size_t n, bool plus, char *to)
 		char c = s[i];
 
 		if (c == '%') {
-			if (n - i < 3 || hex(s[i + 1]) < 0 || hex(s[i + 2]) < 0)
+			const int hi = n - i < 3 ? -1 : hex(s[i + 1]);
+			const int lo = n - i < 3 ? -1 : hex(s[i + 2]);
+
+			if (hi < 0 || lo < 0)
 				return CW_E_SYNTAX;
-			c = (char) (hex(s[i + 1]) << 4 | hex(s[i + 2]));
+			c = (char) (hi * 16 + lo);
 			i += 2;
 		} else if (c == '+' && plus) {
 			c = ' ';

@@ -113,7 +113,6 @@ OBJECT(usage, usage, "Usage", 0);
 
 static const struct cw_rest_field sample_fields[] = {
 	FIELD(sample, at, TIME, CW_REST_REQUIRED),
-	FIELD(sample, total, NUM, CW_REST_REQUIRED, .max = INT64_MAX),
 	FIELD(sample, available, NUM, CW_REST_REQUIRED, .max = INT64_MAX),
 	FIELD(sample, active, NUM, CW_REST_REQUIRED, .max = INT64_MAX),
 	FIELD(sample, ending, NUM, CW_REST_REQUIRED, .max = INT64_MAX),
@@ -208,6 +207,7 @@ static const struct cw_rest_field tenure_fields[] = {
 	FIELD(tenure, ended_at, TIME, CW_REST_NULLABLE | CW_REST_REQUIRED),
 	FIELD(tenure, end_reason, WORD, CW_REST_NULLABLE | CW_REST_REQUIRED, .words = end_reasons,
 		.base = 1),
+	FIELD(tenure, moved_from, ID, CW_REST_NULLABLE | CW_REST_REQUIRED, .base = CW_ID_LEASE),
 };
 OBJECT(tenure, tenure, "Tenure", 0);
 

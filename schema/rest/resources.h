@@ -73,7 +73,7 @@ struct cw_rest_usage {
 struct cw_rest_sample {
 	CW_REST_SEEN;
 	int64_t at;
-	uint64_t total, available, active, ending, quarantined;
+	uint64_t available, active, ending, quarantined;
 };
 struct cw_rest_samples {
 	CW_REST_SEEN;
@@ -154,6 +154,7 @@ struct cw_rest_tenure {
 	const char *tep;
 	int64_t granted_at, ended_at;
 	uint8_t end_reason;
+	uint64_t moved_from;
 };
 
 /* ---- users ---- */
@@ -273,11 +274,11 @@ struct cw_rest_event {
 	CW_REST_SEEN;
 	uint64_t id;
 	int64_t at;
-	uint8_t type; /* place in cw_rest_event_types */
-	const char *object;
+	const char *type;
+	const char *object; /* id */
+	const char *name;
 	const char *detail; /* JSON */
 };
-extern const char *const cw_rest_event_types[]; /* NULL-ended */
 
 enum cw_rest_job_name {
 	CW_REST_JOB_EXPIRY,
@@ -288,19 +289,13 @@ enum cw_rest_job_name {
 	CW_REST_JOB_SAMPLES,
 };
 extern const char *const cw_rest_job_names[]; /* NULL-ended */
-enum cw_rest_run_result {
-	CW_REST_RUNNING,
-	CW_REST_RUN_OK,
-	CW_REST_RUN_FAILED,
-	CW_REST_RUN_SKIPPED
-};
+enum cw_rest_run_result { CW_REST_RUNNING, CW_REST_RUN_OK, CW_REST_RUN_FAILED, CW_REST_RUN_LOST };
 struct cw_rest_job_run {
 	CW_REST_SEEN;
 	uint64_t id;
 	uint8_t job;
 	int64_t started_at, ended_at;
 	uint8_t result;
-	uint8_t cause; /* 0 schedule, 1 request */
 	uint64_t items;
 	const char *detail;
 };
@@ -313,7 +308,8 @@ struct cw_rest_job {
 	const struct cw_rest_job_run *last;
 	uint64_t backlog, lag_s;
 	bool healthy;
-	uint32_t failures;
+	uint64_t runs, failures;
+	int64_t ok_at;
 };
 struct cw_rest_backup_entry {
 	CW_REST_SEEN;

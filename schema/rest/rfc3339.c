@@ -106,6 +106,7 @@ int cw_rfc3339_parse(const char *s, size_t n, int64_t *ret_wall_s)
 	if (year < 1970 || month < 1 || month > 12 || day < 1 || day > days_in(year, month) ||
 		hour > 23 || minute > 59 || second > 59)
 		return CW_E_SYNTAX;
-	*ret_wall_s = days_of(year, month, day) * DAY_S + hour * 3600 + minute * 60 + second;
+	*ret_wall_s = days_of(year, month, day) * DAY_S + (int64_t) hour * 3600 +
+		      (int64_t) minute * 60 + second;
 	return 0;
 }

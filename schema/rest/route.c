@@ -14,13 +14,13 @@ static const struct cw_rest_operation operations[CW_REST_OPS] = {
 #define CW_OPERATION(name_, method_, path_, scope_, bits, repeats, locally) \
 	[CW_OP_REST_##name_] = {                                            \
 		.name = #name_,                                             \
-		.path = path_,                                              \
-		.scope = scope_,                                            \
+		.path = (path_),                                            \
+		.scope = (scope_),                                          \
 		.method = CW_REST_##method_,                                \
 		.repeat = CW_REST_##repeats,                                \
-		.scopes = bits,                                             \
-		.open = scope_[0] == 'n',                                   \
-		.open_locally = locally,                                    \
+		.scopes = (bits),                                           \
+		.open = (scope_)[0] == 'n',                                 \
+		.open_locally = (locally),                                  \
 	},
 #include "schema/rest/operations.def"
 #undef CW_OPERATION

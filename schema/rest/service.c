@@ -7,12 +7,6 @@
 #include "schema/rest/resources.h"
 #include "schema/rest/table.h"
 
-const char *const cw_rest_event_types[] = {"lease.grant", "lease.move", "lease.release",
-	"lease.expire", "lease.revoke", "lease.tep", "lease.reject", "pool.create", "pool.change",
-	"pool.delete", "pool.low", "pool.full", "pool.ok", "tep.create", "tep.change", "tep.delete",
-	"tep.up", "tep.down", "tep.drift", "tep.synced", "user.create", "user.change",
-	"user.delete", "token.create", "token.delete", "auth.fail", "job.ok", "job.fail",
-	"job.late", "config.reload", "config.error", "clock.jump", "store.fault", "store.ok", NULL};
 const char *const cw_rest_job_names[] = {
 	"expiry", "quarantine", "retention", "backup", "upkeep", "samples", NULL};
 static const char *const accesses[] = {"tsp", "dhcp6", "rest", "gateway", NULL};
@@ -20,8 +14,7 @@ static const char *const tep_states[] = {"starting", "up", "syncing", "down", NU
 static const char *const drift_kinds[] = {"missing", "extra", "different", NULL};
 static const char *const transports[] = {"tcp", "udp", "unix", NULL};
 static const char *const session_states[] = {"login", "ready", "busy", "closing", NULL};
-static const char *const results[] = {"running", "ok", "failed", "skipped", NULL};
-static const char *const causes[] = {"schedule", "request", NULL};
+static const char *const results[] = {"running", "ok", "failed", "lost", NULL};
 static const char *const vias[] = {"unix", "token", "certificate", "cookie", NULL};
 static const char *const actions[] = {"create", "change", "delete", NULL};
 static const char *const kinds[] = {
@@ -113,8 +106,9 @@ OBJECT(session, session, "Session", 0);
 static const struct cw_rest_field event_fields[] = {
 	FIELD(event, id, NUM, CW_REST_REQUIRED, .min = 1, .max = INT64_MAX),
 	FIELD(event, at, TIME, CW_REST_REQUIRED),
-	FIELD(event, type, WORD, CW_REST_REQUIRED, .words = cw_rest_event_types),
-	FIELD(event, object, TEXT, CW_REST_NULLABLE | CW_REST_REQUIRED, .max = 127),
+	FIELD(event, type, TEXT, CW_REST_REQUIRED, .min = 1, .max = 31),
+	FIELD(event, object, TEXT, CW_REST_NULLABLE | CW_REST_REQUIRED, .max = 24),
+	FIELD(event, name, TEXT, CW_REST_NULLABLE | CW_REST_REQUIRED, .max = 127),
 	FIELD(event, detail, RAW, CW_REST_REQUIRED),
 };
 OBJECT(event, event, "Event", 0);
@@ -125,7 +119,6 @@ static const struct cw_rest_field job_run_fields[] = {
 	FIELD(job_run, started_at, TIME, CW_REST_REQUIRED),
 	FIELD(job_run, ended_at, TIME, CW_REST_NULLABLE | CW_REST_REQUIRED),
 	FIELD(job_run, result, WORD, CW_REST_REQUIRED, .words = results),
-	FIELD(job_run, cause, WORD, CW_REST_REQUIRED, .words = causes),
 	FIELD(job_run, items, NUM, CW_REST_REQUIRED, .max = INT64_MAX),
 	FIELD(job_run, detail, TEXT, CW_REST_REQUIRED, .max = 1023),
 };
@@ -141,7 +134,9 @@ static const struct cw_rest_field job_fields[] = {
 	FIELD(job, backlog, NUM, CW_REST_REQUIRED, .max = INT64_MAX),
 	FIELD(job, lag_s, NUM, CW_REST_REQUIRED, .max = INT64_MAX),
 	FIELD(job, healthy, BOOL, CW_REST_REQUIRED),
-	FIELD(job, failures, NUM, CW_REST_REQUIRED, .max = UINT32_MAX),
+	FIELD(job, runs, NUM, CW_REST_REQUIRED, .max = INT64_MAX),
+	FIELD(job, failures, NUM, CW_REST_REQUIRED, .max = INT64_MAX),
+	FIELD(job, ok_at, TIME, CW_REST_NULLABLE | CW_REST_REQUIRED),
 };
 OBJECT(job, job, "Job", 0);
 
@@ -213,7 +208,7 @@ static const struct cw_rest_field token_fields[] = {
 	FIELD(token, name, NAME, CW_REST_REQUIRED),
 	FIELD(token, hint, TEXT, CW_REST_REQUIRED, .max = 12),
 	FIELD(token, scopes, SCOPES, CW_REST_REQUIRED, .max = 17),
-	FIELD(token, prefixes, ARRAY, CW_REST_REQUIRED, .max = 16, .item = &prefix_text),
+	FIELD(token, prefixes, ARRAY, CW_REST_REQUIRED, .max = 10, .item = &prefix_text),
 	FIELD(token, created_at, TIME, CW_REST_REQUIRED),
 	FIELD(token, expires_at, TIME, CW_REST_NULLABLE | CW_REST_REQUIRED),
 	FIELD(token, last_used_at, TIME, CW_REST_NULLABLE | CW_REST_REQUIRED),
@@ -223,7 +218,7 @@ OBJECT(token, token, "Token", 0);
 static const struct cw_rest_field token_create_fields[] = {
 	FIELD(token_create, name, NAME, CW_REST_REQUIRED),
 	FIELD(token_create, scopes, SCOPES, CW_REST_REQUIRED, .min = 1, .max = 17),
-	FIELD(token_create, prefixes, ARRAY, 0, .max = 16, .item = &prefix_text),
+	FIELD(token_create, prefixes, ARRAY, 0, .max = 10, .item = &prefix_text),
 	FIELD(token_create, lifetime_s, NUM, 0, .min = 60, .max = 315360000),
 };
 OBJECT(token_create, token_create, "TokenCreate", 0);

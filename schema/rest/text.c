@@ -252,7 +252,7 @@ int cw_rest_read_text(const struct cw_rest_field *f, const char *s, size_t n,
 static void wipe(const struct cw_rest_field *f, void *value)
 {
 	struct cw_rest_array list;
-	char *text;
+	char *text, *items;
 
 	if (f->flags & CW_REST_SECRET) {
 		memcpy(&text, value, sizeof text);
@@ -260,9 +260,9 @@ static void wipe(const struct cw_rest_field *f, void *value)
 			explicit_bzero(text, strlen(text));
 	} else if (f->kind == CW_REST_ARRAY && f->item->kind == CW_REST_OBJECT) {
 		memcpy(&list, value, sizeof list);
+		memcpy(&items, &list.items, sizeof items);
 		for (size_t i = 0; i < list.n; i++)
-			cw_rest_wipe(f->item->object,
-				(char *) (uintptr_t) list.items + i * f->item->size);
+			cw_rest_wipe(f->item->object, items + i * f->item->size);
 	}
 }
 

@@ -178,6 +178,8 @@ static const struct cw_rest_object *pick(const struct cw_rest_object *const *lis
 
 	while (list[n])
 		n++;
+	if (!n)
+		abort();
 	/* From '0' on, so that seeds can be read. */
 	return list[(uint8_t) (place - '0') % n];
 }
