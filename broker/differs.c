@@ -54,6 +54,20 @@ static bool same_fixed(
 	case CW_FIXED_TLS_LISTEN:
 		return a->tls == b->tls &&
 		       same_listen(a->tls_listen, a->n_tls_listen, b->tls_listen, b->n_tls_listen);
+	case CW_FIXED_REST_SOCKET:
+		return same_text(a->rest.socket, b->rest.socket) ||
+		       !same_text(a->state_dir, b->state_dir);
+	case CW_FIXED_REST_LISTEN:
+		return same_listen(
+			a->rest.listen, a->rest.n_listen, b->rest.listen, b->rest.n_listen);
+	case CW_FIXED_REST_CERT:
+		return same_text(a->rest.cert, b->rest.cert);
+	case CW_FIXED_REST_ADMINS:
+		return same_text(a->rest.admins, b->rest.admins);
+	case CW_FIXED_REST_OPERATORS:
+		return same_text(a->rest.operators, b->rest.operators);
+	case CW_FIXED_REST_VIEWERS:
+		return same_text(a->rest.viewers, b->rest.viewers);
 	case CW_FIXED_N:
 		break;
 	}

@@ -30,6 +30,7 @@
 #include "broker/differs.h"
 #include "broker/lease/engine.h"
 #include "broker/outside.h"
+#include "broker/rest/rest.h"
 #include "broker/seed.h"
 #include "broker/settings.h"
 #include "broker/statsline.h"
@@ -49,6 +50,8 @@ struct daemon {
 	struct cw_auth *auth;
 	struct cw_tsp_access *tsp;
 	struct cw_tsp_io *tsp_io;
+	struct cw_rest *rest;
+	unsigned stops; /* of the two, that are awaited */
 	struct cw_timer *watchdog, *stop_timer;
 	uint64_t watchdog_ms;
 	int64_t started_us;
@@ -60,11 +63,25 @@ struct daemon {
 
 /* ---- end ---- */
 
-static void on_io_stopped(void *arg)
+static void on_part_stopped(void *arg)
 {
 	struct daemon *d = arg;
 
-	cw_loop_stop(d->loop);
+	if (--d->stops == 0)
+		cw_loop_stop(d->loop);
+}
+
+/* No new connections and requests; those that are under way are answered. */
+static void stop_parts(struct daemon *d)
+{
+	d->stopping = true;
+	d->stops = (d->tsp_io != NULL) + (d->rest != NULL);
+	if (d->rest)
+		cw_rest_stop(d->rest, on_part_stopped, d);
+	if (d->tsp_io)
+		cw_tsp_io_stop(d->tsp_io, on_part_stopped, d);
+	if (d->stops == 0)
+		cw_loop_stop(d->loop);
 }
 
 static void on_stop_timer(void *arg)
@@ -81,18 +98,14 @@ static void begin_stop(struct daemon *d, int exit_code)
 {
 	if (d->stopping)
 		return;
-	d->stopping = true;
 	d->exit_code = exit_code;
 	cw_prog_notify("STOPPING=1");
 	cw_log(CW_LOG_NOTICE, CW_F(CW_F_EVENT("stop")), "stopping");
-	if (!d->tsp_io) {
-		cw_loop_stop(d->loop);
-		return;
-	}
-	d->tsp->stopping = true;
-	if (cw_timer_new(d->loop, on_stop_timer, d, &d->stop_timer) == 0)
+	if (d->tsp)
+		d->tsp->stopping = true;
+	if (d->tsp_io && cw_timer_new(d->loop, on_stop_timer, d, &d->stop_timer) == 0)
 		cw_timer_start(d->stop_timer, STOP_MS);
-	cw_tsp_io_stop(d->tsp_io, on_io_stopped, d);
+	stop_parts(d);
 }
 
 static void on_health(void *arg, int result)
@@ -134,11 +147,15 @@ static void drain(struct daemon *d)
 
 static void take_down(struct daemon *d)
 {
-	if (d->tsp_io && !d->stopping) {
-		d->stopping = true;
-		cw_tsp_io_stop(d->tsp_io, on_io_stopped, d);
-		cw_tsp_io_abort(d->tsp_io);
+	if (!d->stopping) {
+		stop_parts(d);
+		if (d->tsp_io)
+			cw_tsp_io_abort(d->tsp_io);
 	}
+	/* A handler that waits for the engine must be answered before its server ends. */
+	while (d->rest && cw_rest_active(d->rest) > 0)
+		(void) uv_run(cw_loop_uv(d->loop), UV_RUN_ONCE);
+	d->rest = cw_rest_free(d->rest);
 	d->compare = cw_compare_free(d->compare);
 	d->watchdog = cw_timer_free(d->watchdog);
 	d->stop_timer = cw_timer_free(d->stop_timer);
@@ -185,12 +202,15 @@ static void say_ready(struct daemon *d)
 {
 	static const char *const kinds[] = {"tsp", "tsp-udp", "tsps"};
 	char text[CW_ARRAY_LEN(kinds)][1024];
-	struct cw_field fields[CW_ARRAY_LEN(kinds) + 3] = {CW_F_EVENT("ready")};
+	struct cw_field fields[CW_ARRAY_LEN(kinds) + 4] = {CW_F_EVENT("ready")};
+	char rest[1024];
 	unsigned n = 1;
 
 	for (unsigned i = 0; i < CW_ARRAY_LEN(kinds); i++)
 		if (cw_tsp_io_bound(d->tsp_io, kinds[i], text[i], sizeof text[i])[0])
 			fields[n++] = (struct cw_field) CW_F_STR(kinds[i], text[i]);
+	if (cw_rest_bound(d->rest, rest, sizeof rest)[0])
+		fields[n++] = (struct cw_field) CW_F_STR("rest", rest);
 	fields[n] = (struct cw_field) CW_F_INT(
 		"dur_us", cw_clock_now(&cw_system_clock).mono_us - d->started_us);
 	cw_log(CW_LOG_NOTICE, fields, "ready");
@@ -200,12 +220,21 @@ static void say_ready(struct daemon *d)
 static void on_engine_ready(void *arg)
 {
 	struct daemon *d = arg;
+	const struct cw_rest_parts parts = {
+		.loop = d->loop,
+		.engine = d->engine,
+		.store = d->store,
+		.config = d->conf,
+		.config_path = d->config_path,
+	};
 	char why[WHY_MAX] = "out of memory";
 	int r;
 
 	if (d->stopping)
 		return;
 	r = cw_tsp_io_new(d->tsp, d->conf, cw_prog_raise_nofile(), why, sizeof why, &d->tsp_io);
+	if (r == 0)
+		r = cw_rest_new(&parts, why, sizeof why, &d->rest);
 	if (r < 0) {
 		cw_log(CW_LOG_ERR, CW_F(CW_F_EVENT("start.fail"), CW_F_ERR(r)), why);
 		begin_stop(d, CW_EXIT_FAILURE);

@@ -179,6 +179,19 @@ static int check_range(const char *v, const char **ret_want)
 		"an IPv4 range such as 198.51.100.0/24 or 198.51.100.4-198.51.100.9", ret_want);
 }
 
+static int check_rest_socket(const char *v, const char **ret_want)
+{
+	return want(v[0] && strlen(v) < 1024, "a path, or \"none\"", ret_want);
+}
+
+static int check_role(const char *v, const char **ret_want)
+{
+	const char *name = v + (v[0] == '@' ? 1 : strncmp(v, "cert:", 5) == 0 ? 5 : 0);
+
+	return want(name[0] && strlen(name) < CW_NAME_MAX && !strpbrk(name, " \t\r\n:"),
+		"a user, @GROUP or cert:NAME", ret_want);
+}
+
 static int check_password(const char *v, const char **ret_want)
 {
 	bool good = v[0] && strlen(v) < 256;
@@ -215,8 +228,7 @@ const struct cw_conf_schema *cw_config_schema(void)
 
 /* ---- building ---- */
 
-/* base/path unless path is absolute. Given. */
-static char *path_under(const char *base, const char *path)
+char *cw_config_path_under(const char *base, const char *path)
 {
 	size_t n = strlen(base) + strlen(path) + 2;
 	char *p;
@@ -229,18 +241,18 @@ static char *path_under(const char *base, const char *path)
 	return p;
 }
 
-static bool get_path(
+bool cw_config_get_path(
 	const struct cw_config *c, const struct cw_conf_section *s, const char *name, char **ret)
 {
 	const char *v = cw_conf_str(s, name);
 
 	if (!v)
 		return true;
-	*ret = path_under(c->state_dir, v);
+	*ret = cw_config_path_under(c->state_dir, v);
 	return *ret != NULL;
 }
 
-static bool get_listen(const struct cw_config *c, const struct cw_conf_section *s,
+bool cw_config_get_listen(const struct cw_config *c, const struct cw_conf_section *s,
 	struct cw_endpoint **ret, size_t *ret_n)
 {
 	unsigned n = cw_conf_list_count(s, "listen");
@@ -258,7 +270,7 @@ static bool get_listen(const struct cw_config *c, const struct cw_conf_section *
 			return false;
 		if (v[i].kind != CW_EP_UNIX || v[i].u.path[0] == '/')
 			continue;
-		path = path_under(c->run_dir, v[i].u.path);
+		path = cw_config_path_under(c->run_dir, v[i].u.path);
 		if (!path)
 			return false;
 		/* settings_verify.c saw that it fits. */
@@ -268,8 +280,7 @@ static bool get_listen(const struct cw_config *c, const struct cw_conf_section *
 	return true;
 }
 
-/* All elements of a list with a separator after (sep_last) or between them. Given. */
-static char *join(const struct cw_conf_section *s, const char *name, char sep, bool sep_last)
+char *cw_config_join(const struct cw_conf_section *s, const char *name, char sep, bool sep_last)
 {
 	unsigned n = cw_conf_list_count(s, name);
 	size_t room = 1;
@@ -292,10 +303,10 @@ static bool build_tsp(struct cw_config *c, const struct cw_conf *f)
 	const struct cw_conf_section *tls = cw_conf_section(f, "tls", 0);
 	unsigned n = cw_conf_list_count(tsp, "client-prefix");
 
-	if (!get_listen(c, tsp, &c->listen, &c->n_listen))
+	if (!cw_config_get_listen(c, tsp, &c->listen, &c->n_listen))
 		return false;
 	c->udp = cw_conf_bool(tsp, "udp");
-	c->mechanisms = join(tsp, "mechanisms", ' ', false);
+	c->mechanisms = cw_config_join(tsp, "mechanisms", ' ', false);
 	if (cw_conf_str(tsp, "realm") && !(c->realm = cw_strdup(cw_conf_str(tsp, "realm"))))
 		return false;
 	c->plain_without_tls = cw_conf_bool(tsp, "plain-without-tls");
@@ -318,9 +329,10 @@ static bool build_tsp(struct cw_config *c, const struct cw_conf *f)
 	c->tls_cert_line = cw_conf_opt_line(tls, "cert");
 	c->tls_key_line = cw_conf_opt_line(tls, "key");
 	c->tls_ca_line = cw_conf_opt_line(tls, "ca");
-	return get_listen(c, tls, &c->tls_listen, &c->n_tls_listen) &&
-	       get_path(c, tls, "cert", &c->tls_cert) && get_path(c, tls, "key", &c->tls_key) &&
-	       get_path(c, tls, "ca", &c->tls_ca);
+	return cw_config_get_listen(c, tls, &c->tls_listen, &c->n_tls_listen) &&
+	       cw_config_get_path(c, tls, "cert", &c->tls_cert) &&
+	       cw_config_get_path(c, tls, "key", &c->tls_key) &&
+	       cw_config_get_path(c, tls, "ca", &c->tls_ca);
 }
 
 static unsigned get_uint(const struct cw_conf_section *s, const char *name)
@@ -368,7 +380,7 @@ static bool build_teps(struct cw_config *c, const struct cw_conf *f)
 		const struct cw_conf_section *s = cw_conf_section(f, "tep", i);
 		struct cw_tep *t = &c->teps[i].tep;
 		const char *v4 = cw_conf_str(s, "ipv4"), *v6 = cw_conf_str(s, "ipv6");
-		char *options = join(s, "options", '\n', true);
+		char *options = cw_config_join(s, "options", '\n', true);
 
 		if (!options)
 			return false;
@@ -488,7 +500,7 @@ static bool build_users(struct cw_config *c, const struct cw_conf *f)
 				return false;
 			continue;
 		}
-		if (!get_path(c, s, "password-file", &path) || !path)
+		if (!cw_config_get_path(c, s, "password-file", &path) || !path)
 			return false;
 		r = cw_config_read_password(path, &u->password);
 		u->line = cw_conf_opt_line(s, "password-file");
@@ -536,8 +548,8 @@ static struct cw_config *build(const struct cw_conf *f)
 	c->run_dir = cw_strdup(cw_conf_str(top, "run-dir"));
 	c->store_backend = cw_strdup(cw_conf_str(store, "backend"));
 	if (!c->state_dir || !c->run_dir || !c->store_backend ||
-		!get_path(c, top, "plugin-dir", &c->plugin_dir) ||
-		!get_path(c, store, "path", &c->store_path))
+		!cw_config_get_path(c, top, "plugin-dir", &c->plugin_dir) ||
+		!cw_config_get_path(c, store, "path", &c->store_path))
 		return cw_config_free(c);
 	c->store_batch = get_uint(store, "batch");
 	c->store_cache_kib = get_uint(store, "cache-kib");
@@ -547,7 +559,7 @@ static struct cw_config *build(const struct cw_conf *f)
 		if (strcmp(cw_conf_str(log, "format"), formats[i]) == 0)
 			c->log_format = (enum cw_log_format) i;
 	if (!build_tsp(c, f) || !build_limits(c, f) || !build_teps(c, f) || !build_pools(c, f) ||
-		!build_users(c, f))
+		!build_users(c, f) || !cw_config_rest_build(c, f))
 		return cw_config_free(c);
 	return c;
 }
@@ -626,6 +638,7 @@ struct cw_config *cw_config_free(struct cw_config *c)
 	(void) cw_free(c->tls_cert);
 	(void) cw_free(c->tls_key);
 	(void) cw_free(c->tls_ca);
+	cw_config_rest_done(&c->rest);
 	(void) cw_free(c->teps);
 	(void) cw_free(c->pools);
 	(void) cw_free(c->users);

@@ -24,7 +24,13 @@
 	X(UDP, "tsp", ".", "udp")                      \
 	X(REALM, "tsp", ".", "realm")                  \
 	X(UDP_SESSIONS, "limits", ".", "udp-sessions") \
-	X(TLS_LISTEN, "tls", ".", "listen")
+	X(TLS_LISTEN, "tls", ".", "listen")            \
+	X(REST_SOCKET, "rest", ".", "socket")          \
+	X(REST_LISTEN, "rest", ".", "listen")          \
+	X(REST_CERT, "rest", ".", "cert")              \
+	X(REST_ADMINS, "rest", ".", "admins")          \
+	X(REST_OPERATORS, "rest", ".", "operators")    \
+	X(REST_VIEWERS, "rest", ".", "viewers")
 enum cw_config_fixed {
 #define X(id, section, dot, name) CW_FIXED_##id,
 	CW_CONFIG_FIXED(X)
@@ -59,6 +65,17 @@ struct cw_config_limits {
 	unsigned leases_per_principal, leases_per_network, pending;
 };
 
+/* Lists are blank-separated, as written; NULL: not set. */
+struct cw_config_rest {
+	char *socket; /* NULL: none */
+	struct cw_endpoint *listen;
+	size_t n_listen;
+	char *admins, *operators, *viewers;
+	char *cert, *key, *ca;
+	int cert_line, key_line, ca_line;
+	unsigned connections, streams, requests_per_token;
+};
+
 struct cw_config {
 	unsigned refs;
 	int fixed_line[CW_FIXED_N];             /* where each is written; 0: nowhere */
@@ -83,6 +100,7 @@ struct cw_config {
 	char **redirect; /* texts of brokers */
 	size_t n_redirect;
 	bool redirect_always;
+	struct cw_config_rest rest;
 	enum cw_log_level log_level;
 	enum cw_log_format log_format;
 	struct cw_config_tep *teps;

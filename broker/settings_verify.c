@@ -353,6 +353,7 @@ void cw_config_verify(struct cw_conf *f)
 	verify_teps(f);
 	verify_pools(f);
 	verify_users(f);
+	cw_config_rest_verify(f);
 	if (cw_conf_has(f, "redirect") && !cw_conf_is_set(redirect, "broker"))
 		cw_conf_problem(
 			f, cw_conf_line(redirect), "section \"redirect\" has no option \"broker\"");

@@ -56,6 +56,7 @@ struct cw_store_reader;
 
 struct cw_backend_ops {
 	const char *name;
+	unsigned schema; /* number of its newest schema */
 	/* See cw_store_open(). */
 	int (*open)(const struct cw_store_config *conf, struct cw_db_errors *errors, char *why,
 		size_t why_n, struct cw_backend **ret);

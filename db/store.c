@@ -675,6 +675,11 @@ struct cw_store *cw_store_close(struct cw_store *s)
 	return store_free(s, true);
 }
 
+unsigned cw_store_schema(void)
+{
+	return cw_sqlite_backend.schema;
+}
+
 void cw_store_stats(struct cw_store *s, struct cw_store_stats *ret)
 {
 	(void) pthread_mutex_lock(&s->stats_lock);

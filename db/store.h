@@ -102,7 +102,9 @@ struct cw_op_acquire {
 	/* Report only when the TEP has confirmed the binding (or refused it, or the lease went to
 	 * ENDING: CW_E_TEP; or was moved away: CW_E_GONE). Otherwise as soon as it is on disk. */
 	bool wait_confirm;
+	const char *tags; /* as CW_OP_TAG, in the same transaction; NULL: those there are stay */
 	/* out */
+	char pool_name[CW_NAME_MAX], tep_name[CW_NAME_MAX]; /* with a cause */
 	struct cw_lease lease;
 	enum { CW_ACQ_GRANTED, CW_ACQ_RESTARTED, CW_ACQ_MOVED } how;
 	uint64_t old_lease; /* MOVED: the tenure that ended by it */
@@ -402,4 +404,6 @@ int cw_store_run(struct cw_store *s, struct cw_op *op);
 /* Finishes what is queued (parked acquires get CW_E_SHUTDOWN), stops the writer, closes. NULL is
  * fine. */
 struct cw_store *cw_store_close(struct cw_store *s);
+/* Number of the newest schema this release writes. */
+unsigned cw_store_schema(void);
 void cw_store_stats(struct cw_store *s, struct cw_store_stats *ret);

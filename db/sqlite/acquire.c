@@ -644,7 +644,28 @@ static int acquire_named(struct cw_backend *b, struct ask *ask)
 	return r == 0 ? cw_sq_fail(b, SQLITE_CORRUPT) : r < 0 ? r : 0;
 }
 
-int cw_sq_acquire(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch)
+/* What the answer to an operator tells besides the lease. */
+static int told(struct cw_backend *b, struct cw_op_acquire *a)
+{
+	const struct cw_sq_pool *p = cw_sq_pool_by_id(b, a->lease.pool_id);
+	sqlite3_stmt *st = b->st[CW_SQ_TEP_GET];
+	struct cw_tep tep = {0};
+	int r;
+
+	cw_sq_int(st, 1, (int64_t) a->lease.tep_id);
+	r = cw_sq_row(b, CW_SQ_TEP_GET);
+	if (r > 0 && !cw_sq_tep_row(st, &tep))
+		r = cw_sq_fail(b, SQLITE_CORRUPT);
+	(void) sqlite3_reset(st);
+	if (r < 0)
+		return r;
+	memcpy(a->tep_name, tep.name, sizeof a->tep_name);
+	if (p)
+		memcpy(a->pool_name, p->p.name, sizeof a->pool_name);
+	return 0;
+}
+
+static int acquire(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch)
 {
 	struct cw_op_acquire *a = &op->u.acquire;
 	struct ask ask = {.a = a, .now = &op->now, .batch = batch, .limit = a->max_leases};
@@ -666,4 +687,17 @@ int cw_sq_acquire(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch
 	if (!a->named)
 		return acquire_any(b, &ask);
 	return a->held_only ? acquire_held(b, &ask) : acquire_named(b, &ask);
+}
+
+int cw_sq_acquire(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch)
+{
+	struct cw_op_acquire *a = &op->u.acquire;
+	int r;
+
+	if (a->tags && strlen(a->tags) >= CW_TEXT_MAX)
+		return -EINVAL;
+	r = acquire(b, op, batch);
+	if (r == 0 && a->tags)
+		r = cw_sq_tag_set(b, a->lease.id, a->tags);
+	return r == 0 && op->cause ? told(b, a) : r;
 }

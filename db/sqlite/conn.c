@@ -657,6 +657,7 @@ static int backend_upkeep(struct cw_backend *b)
 
 const struct cw_backend_ops cw_sqlite_backend = {
 	.name = "sqlite",
+	.schema = CW_ARRAY_LEN(cw_migrations),
 	.open = backend_open,
 	.close = backend_close,
 	.begin = backend_begin,

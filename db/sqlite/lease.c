@@ -250,10 +250,22 @@ int cw_sq_extend(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch)
 	return r;
 }
 
+int cw_sq_tag_set(struct cw_backend *b, uint64_t lease, const char *json)
+{
+	enum cw_sq_statement s = json[0] ? CW_SQ_TAG_PUT : CW_SQ_TAG_DEL;
+	int r;
+
+	cw_sq_int(b->st[s], 1, (int64_t) lease);
+	if (s == CW_SQ_TAG_PUT)
+		cw_sq_text(b->st[s], 2, json);
+	r = cw_sq_run(b, s);
+	(void) sqlite3_clear_bindings(b->st[s]);
+	return r;
+}
+
 int cw_sq_tag(struct cw_backend *b, struct cw_op *op)
 {
 	const struct cw_op_tag *t = &op->u.tag;
-	enum cw_sq_statement s = t->json[0] ? CW_SQ_TAG_PUT : CW_SQ_TAG_DEL;
 	struct cw_lease l;
 	int r;
 
@@ -267,12 +279,7 @@ int cw_sq_tag(struct cw_backend *b, struct cw_op *op)
 		return r;
 	if (l.state != CW_LEASE_ACTIVE && l.state != CW_LEASE_ENDING)
 		return CW_E_GONE;
-	cw_sq_int(b->st[s], 1, (int64_t) t->id);
-	if (s == CW_SQ_TAG_PUT)
-		cw_sq_text(b->st[s], 2, t->json);
-	r = cw_sq_run(b, s);
-	(void) sqlite3_clear_bindings(b->st[s]);
-	return r;
+	return cw_sq_tag_set(b, t->id, t->json);
 }
 
 /* Forwarding has stopped: ENDING -> QUARANTINED, or FREE. */

@@ -218,6 +218,7 @@ int cw_sq_emit(struct cw_backend *b, struct cw_batch *batch, int what, const str
 
 int cw_sq_extend(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch);
 int cw_sq_tag(struct cw_backend *b, struct cw_op *op);
+int cw_sq_tag_set(struct cw_backend *b, uint64_t lease, const char *json); /* "": none */
 
 /* ---- use.c: how full pools are ---- */
 

@@ -12,7 +12,7 @@
 #include "base/list.h"
 #include "base/loop.h"
 #include "base/map.h"
-#include "broker/access/tsp/limits.h"
+#include "broker/auth/limits.h"
 #include "broker/access/tsp/netcount.h"
 #include "broker/auth/auth.h"
 #include "broker/lease/engine.h"

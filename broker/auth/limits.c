@@ -10,7 +10,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
-#include "broker/access/tsp/limits.h"
+#include "broker/auth/limits.h"
 
 #define SOURCES_MAX     65536
 #define FAILURE_KEEP_MS 600000 /* a failure is forgotten after so long without another */
@@ -55,6 +55,11 @@ static struct cw_addr6 network_of(const struct cw_addr6 *a)
 
 	memset(&n.b[keep], 0, sizeof n.b - keep);
 	return n;
+}
+
+struct cw_source cw_source_network(const struct cw_source *s)
+{
+	return (struct cw_source){.addr = network_of(&s->addr), .exempt = s->exempt};
 }
 
 static bool is_idle(const struct cw_limits *l, const struct entry *en, int64_t now_ms)

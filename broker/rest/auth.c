@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See auth.h. A token is 256 random bits, so its plain SHA-256 is as good a key as a slow hash, and
+ * looking it up by an index tells a stranger nothing. */
+#include "config.h"
+
+#include <errno.h>
+#include <openssl/sha.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "broker/rest/rest_int.h"
+
+#define WRONG_PER_S 10 /* wrong tokens of one network, told so; more are told to wait */
+
+struct cw_rest_auth {
+	const struct cw_rest_roles *roles;
+	pthread_mutex_t lock;
+	struct cw_limits *wrong;  /* sources that brought wrong credentials */
+	struct cw_limits *tokens; /* by the number of the token */
+};
+
+int cw_rest_auth_new(
+	const struct cw_rest_roles *roles, unsigned requests_per_token, struct cw_rest_auth **ret)
+{
+	const struct cw_limits_config wrong = {.requests_per_s = WRONG_PER_S};
+	const struct cw_limits_config tokens = {.requests_per_s = requests_per_token};
+	struct cw_rest_auth *a = cw_zalloc(1, sizeof *a);
+	int r = a ? 0 : -ENOMEM;
+
+	if (r == 0)
+		r = cw_limits_new(&wrong, &a->wrong);
+	if (r == 0)
+		r = cw_limits_new(&tokens, &a->tokens);
+	if (r < 0) {
+		if (a)
+			(void) cw_limits_free(a->wrong);
+		(void) cw_free(a);
+		return r;
+	}
+	a->roles = roles;
+	(void) pthread_mutex_init(&a->lock, NULL);
+	*ret = a;
+	return 0;
+}
+
+struct cw_rest_auth *cw_rest_auth_free(struct cw_rest_auth *a)
+{
+	if (!a)
+		return NULL;
+	(void) pthread_mutex_destroy(&a->lock);
+	(void) cw_limits_free(a->wrong);
+	(void) cw_limits_free(a->tokens);
+	return cw_free(a);
+}
+
+void cw_rest_auth_peer(
+	struct cw_rest_auth *a, struct cw_rest_request *q, int unix_fd, const struct sockaddr *sa)
+{
+	char text[CW_ENDPOINT_STRLEN];
+	uid_t uid;
+
+	q->who.source = cw_source_of(sa);
+	if (unix_fd < 0) {
+		(void) snprintf(q->who.peer, sizeof q->who.peer, "%s",
+			sa ? cw_sockaddr_str(sa, text) : "unknown");
+		return;
+	}
+	q->who.is_unix = true;
+	(void) snprintf(q->who.peer, sizeof q->who.peer, "unix");
+	q->who.scopes = cw_rest_roles_unix(a->roles, unix_fd, &uid);
+	if (uid != (uid_t) -1)
+		(void) snprintf(q->who.actor, sizeof q->who.actor, "uid:%lu", (unsigned long) uid);
+}
+
+bool cw_rest_token_hash(const char *text, size_t n, uint8_t ret[static CW_HASH_LEN])
+{
+	if (n != CW_TOKEN_LEN || memcmp(text, CW_TOKEN_PREFIX, strlen(CW_TOKEN_PREFIX)) != 0)
+		return false;
+	return SHA256((const unsigned char *) text, n, ret) != NULL;
+}
+
+static int64_t wall_s(const struct cw_rest_request *q)
+{
+	return cw_clock_now(cw_loop_clock(q->rest->parts.loop)).wall_s;
+}
+
+static int64_t now_ms(const struct cw_rest_request *q)
+{
+	return cw_clock_now(cw_loop_clock(q->rest->parts.loop)).mono_us / 1000;
+}
+
+/* The value of an Authorization header that is a bearer token, or NULL (RFC 6750 2.1). */
+static const char *bearer(const struct cw_rest_request *q)
+{
+	const char *v = cw_rest_header(q, "Authorization");
+
+	if (!v || strncasecmp(v, "Bearer ", 7) != 0)
+		return NULL;
+	return v + 7 + strspn(v + 7, " ");
+}
+
+static bool within(const struct cw_addr6 *a, const char *prefix, size_t n)
+{
+	struct cw_prefix6 p6;
+	struct cw_prefix4 p4;
+
+	if (cw_addr6_is_v4mapped(a)) {
+		const struct cw_addr4 a4 = {(uint32_t) a->b[12] << 24 | (uint32_t) a->b[13] << 16 |
+					    (uint32_t) a->b[14] << 8 | a->b[15]};
+
+		return cw_prefix4_parse(prefix, n, &p4) == 0 && cw_prefix4_has(&p4, a4);
+	}
+	return cw_prefix6_parse(prefix, n, &p6) == 0 && cw_prefix6_has(&p6, a);
+}
+
+/* Prefixes of a token, blank-separated; none: from anywhere. The Unix socket is anywhere. */
+static bool may_come_from(const struct cw_token *t, const struct cw_rest_request *q)
+{
+	const char *p = t->prefixes;
+
+	if (!*p || q->who.is_unix)
+		return true;
+	while (*p) {
+		size_t n = strcspn(p, " ");
+
+		if (within(&q->who.source.addr, p, n))
+			return true;
+		p += n + (p[n] == ' ');
+	}
+	return false;
+}
+
+static int take_token(struct cw_rest_request *q, const char *text)
+{
+	uint8_t hash[CW_HASH_LEN];
+	struct cw_store_reader *reader;
+	struct cw_token t;
+	int r;
+
+	if (!cw_rest_token_hash(text, strlen(text), hash))
+		return CW_E_AUTH;
+	r = cw_rest_readers_take(q->rest->readers, &reader);
+	if (r < 0)
+		return r;
+	r = cw_read_token(reader, hash, &t);
+	cw_rest_readers_give(q->rest->readers, reader);
+	if (r < 0)
+		return r;
+	if (r == 0 || (t.expires_wall_s && t.expires_wall_s <= wall_s(q)) || !may_come_from(&t, q))
+		return CW_E_AUTH;
+	q->who.token = t.id;
+	q->who.scopes = (uint32_t) t.scopes;
+	(void) snprintf(
+		q->who.actor, sizeof q->who.actor, "token:tk_%llu", (unsigned long long) t.id);
+	return 0;
+}
+
+/* One who guesses gets so many answers; who has a token that is good is never kept waiting. */
+static bool may_guess(struct cw_rest_auth *a, const struct cw_rest_request *q)
+{
+	struct cw_source s = cw_source_network(&q->who.source);
+	bool may;
+
+	s.exempt = false;
+	(void) pthread_mutex_lock(&a->lock);
+	may = cw_limits_request(a->wrong, &s, now_ms(q));
+	(void) pthread_mutex_unlock(&a->lock);
+	return may;
+}
+
+int cw_rest_auth_credentials(struct cw_rest_auth *a, struct cw_rest_request *q)
+{
+	const char *text = bearer(q);
+	int r;
+
+	if (!text)
+		return 0;
+	r = take_token(q, text);
+	return r != CW_E_AUTH || may_guess(a, q) ? r : CW_E_LIMIT;
+}
+
+bool cw_rest_auth_rate(struct cw_rest_auth *a, const struct cw_rest_request *q)
+{
+	/* A source of its own for each token: its number as an address. */
+	struct cw_source s = {0};
+	bool good;
+
+	if (!q->who.token)
+		return true;
+	for (unsigned i = 0; i < 8; i++)
+		s.addr.b[i] = (uint8_t) (q->who.token >> (8 * i));
+	(void) pthread_mutex_lock(&a->lock);
+	good = cw_limits_request(a->tokens, &s, now_ms(q));
+	(void) pthread_mutex_unlock(&a->lock);
+	return good;
+}

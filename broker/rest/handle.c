@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* See handle.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/err.h"
+#include "broker/rest/handle.h"
+#include "schema/rest/query.h"
+#include "schema/rest/read.h"
+
+/* ---- what came ---- */
+
+bool cw_rest_take_query(struct cw_rest_request *q, const struct cw_rest_object *o, void *to)
+{
+	struct cw_rest_errors errs = {0};
+	int r = cw_rest_query(o, q->query, strlen(q->query), q->arena, to, &errs);
+
+	if (r == CW_E_SYNTAX)
+		cw_rest_problem_errors(q, CW_PROBLEM_INVALID_QUERY, &errs);
+	else if (r < 0)
+		cw_rest_problem_code(q, r);
+	return r == 0;
+}
+
+/* The media type without its parameters. */
+static bool is_type(const char *value, const char *type)
+{
+	size_t n = strlen(type);
+
+	return value && strncasecmp(value, type, n) == 0 && strchr("; \t", value[n]);
+}
+
+bool cw_rest_take_body(struct cw_rest_request *q, const struct cw_rest_object *o, void *to)
+{
+	struct cw_rest_errors *errs = cw_arena_alloc(q->arena, 1, sizeof *errs);
+	enum cw_problem problem = CW_PROBLEM_OVERLOADED;
+	int r = errs ? 0 : -ENOMEM;
+
+	if (!is_type(cw_rest_header(q, "Content-Type"), "application/json")) {
+		cw_rest_problem(
+			q, CW_PROBLEM_UNSUPPORTED_MEDIA_TYPE, "the body must be application/json");
+		return false;
+	}
+	if (r == 0)
+		r = cw_rest_read_body(
+			o, q->body ? q->body : "", q->body_n, q->arena, to, errs, &problem);
+	if (r == -ENOMEM)
+		cw_rest_problem_code(q, r);
+	else if (r < 0)
+		cw_rest_problem_errors(q, problem, errs);
+	return r == 0;
+}
+
+bool cw_rest_take_id(struct cw_rest_request *q, unsigned i, enum cw_id_kind kind, uint64_t *ret)
+{
+	const char *text = q->route.param[i];
+
+	if (cw_id_parse(kind, text, strlen(text), ret) == 0)
+		return true;
+	cw_rest_problem(q, CW_PROBLEM_NOT_FOUND, NULL);
+	return false;
+}
+
+/* r: 1, 0 or a code. */
+static bool found(struct cw_rest_request *q, int r, const char *kind, const char *text)
+{
+	if (r == 0)
+		cw_rest_problem(q, CW_PROBLEM_NOT_FOUND, "there is no %s \"%s\"", kind, text);
+	else if (r < 0)
+		cw_rest_problem_code(q, r);
+	return r > 0;
+}
+
+bool cw_rest_take_pool(
+	struct cw_rest_request *q, struct cw_store_reader *r, const char *text, struct cw_pool *ret)
+{
+	uint64_t id;
+
+	return found(q,
+		cw_id_parse(CW_ID_POOL, text, strlen(text), &id) == 0 ? cw_read_pool_id(r, id, ret)
+								      : cw_read_pool(r, text, ret),
+		"pool", text);
+}
+
+bool cw_rest_take_tep(
+	struct cw_rest_request *q, struct cw_store_reader *r, const char *text, struct cw_tep *ret)
+{
+	uint64_t id;
+
+	return found(q,
+		cw_id_parse(CW_ID_TEP, text, strlen(text), &id) == 0 ? cw_read_tep_id(r, id, ret)
+								     : cw_read_tep(r, text, ret),
+		"tunnel end point", text);
+}
+
+bool cw_rest_take_user(
+	struct cw_rest_request *q, struct cw_store_reader *r, const char *text, struct cw_user *ret)
+{
+	uint64_t id;
+
+	return found(q,
+		cw_id_parse(CW_ID_USER, text, strlen(text), &id) == 0 ? cw_read_user_id(r, id, ret)
+								      : cw_read_user(r, text, ret),
+		"user", text);
+}
+
+/* ---- reading ---- */
+
+struct cw_store_reader *cw_rest_reader(struct cw_rest_request *q)
+{
+	int r = q->reader ? 0 : cw_rest_readers_take(q->rest->readers, &q->reader);
+
+	if (r < 0)
+		cw_rest_problem_code(q, r);
+	return r < 0 ? NULL : q->reader;
+}
+
+int64_t cw_rest_now_wall_s(const struct cw_rest_request *q)
+{
+	return cw_clock_now(cw_loop_clock(q->rest->parts.loop)).wall_s;
+}
+
+int64_t cw_rest_now_steady_s(const struct cw_rest_request *q)
+{
+	return cw_rest_now_wall_s(q) -
+	       atomic_load_explicit(&q->rest->wall_minus_steady_s, memory_order_relaxed);
+}
+
+int64_t cw_rest_wall_of(const struct cw_rest_request *q, int64_t steady_s)
+{
+	return steady_s + atomic_load_explicit(&q->rest->wall_minus_steady_s, memory_order_relaxed);
+}
+
+/* Names of a few pools and TEPs: a list has many rows of each. */
+struct cw_rest_names {
+	unsigned n;
+	struct {
+		uint64_t id;
+		bool is_tep;
+		char name[CW_NAME_MAX];
+	} v[32];
+};
+
+static const char *name_of(struct cw_rest_request *q, uint64_t id, bool is_tep)
+{
+	struct cw_rest_names *names = q->names;
+	struct cw_pool pool;
+	struct cw_tep tep;
+	int r;
+
+	if (!names)
+		names = q->names = cw_arena_alloc(q->arena, 1, sizeof *names);
+	if (!names || !q->reader)
+		return "";
+	for (unsigned i = 0; i < names->n; i++)
+		if (names->v[i].id == id && names->v[i].is_tep == is_tep)
+			return names->v[i].name;
+	if (names->n == CW_ARRAY_LEN(names->v))
+		names->n = 0;
+	r = is_tep ? cw_read_tep_id(q->reader, id, &tep) : cw_read_pool_id(q->reader, id, &pool);
+	names->v[names->n].id = id;
+	names->v[names->n].is_tep = is_tep;
+	(void) snprintf(names->v[names->n].name, sizeof names->v[0].name, "%s",
+		r <= 0   ? ""
+		: is_tep ? tep.name
+			 : pool.name);
+	return names->v[names->n++].name;
+}
+
+const char *cw_rest_pool_name(struct cw_rest_request *q, uint64_t id)
+{
+	return name_of(q, id, false);
+}
+
+const char *cw_rest_tep_name(struct cw_rest_request *q, uint64_t id)
+{
+	return name_of(q, id, true);
+}
+
+/* ---- preconditions ---- */
+
+enum { TAG_MAX = 32 };
+
+static void tag_of(uint64_t version, char to[static TAG_MAX])
+{
+	(void) snprintf(to, TAG_MAX, "\"%llu\"", (unsigned long long) version);
+}
+
+void cw_rest_etag(struct cw_rest_request *q, uint64_t version)
+{
+	char tag[TAG_MAX];
+
+	tag_of(version, tag);
+	cw_rest_add_header(q, "ETag", tag);
+}
+
+/* One of a list of tags (RFC 9110 8.8.3); weak: "W/" in front does not matter. */
+static bool names_tag(const char *list, const char *tag, bool weak)
+{
+	size_t n = strlen(tag);
+
+	for (const char *p = list; *p; p += strcspn(p, ","), p += *p == ',') {
+		p += strspn(p, " \t");
+		if (weak && strncmp(p, "W/", 2) == 0)
+			p += 2;
+		if (strncmp(p, tag, n) == 0 && strchr(", \t", p[n]))
+			return true;
+		if (*p == '*' && strchr(", \t", p[1]))
+			return true;
+		if (!*p)
+			break;
+	}
+	return false;
+}
+
+bool cw_rest_modified(struct cw_rest_request *q, uint64_t version)
+{
+	const char *list = cw_rest_header(q, "If-None-Match");
+	char tag[TAG_MAX];
+
+	tag_of(version, tag);
+	if (!list || !names_tag(list, tag, true))
+		return true;
+	cw_rest_etag(q, version);
+	cw_rest_answer(q, 304, NULL);
+	return false;
+}
+
+bool cw_rest_if_match(struct cw_rest_request *q, uint64_t version)
+{
+	const char *list = cw_rest_header(q, "If-Match");
+	char tag[TAG_MAX];
+
+	tag_of(version, tag);
+	if (list && names_tag(list, tag, false))
+		return true;
+	if (list)
+		cw_rest_problem(q, CW_PROBLEM_STALE, "it is at %s now", tag);
+	else
+		cw_rest_problem(q, CW_PROBLEM_PRECONDITION_REQUIRED,
+			"send If-Match with the ETag of what you saw");
+	return false;
+}
+
+/* ---- changing ---- */
+
+/* The same request: operation, path, query, body. */
+static bool hash_request(const struct cw_rest_request *q, uint8_t ret[static CW_HASH_LEN])
+{
+	EVP_MD_CTX *c = EVP_MD_CTX_new();
+	bool good = c && EVP_DigestInit_ex(c, EVP_sha256(), NULL) == 1 &&
+		    EVP_DigestUpdate(c, q->operation->name, strlen(q->operation->name) + 1) == 1 &&
+		    EVP_DigestUpdate(c, q->path, strlen(q->path) + 1) == 1 &&
+		    EVP_DigestUpdate(c, q->query, strlen(q->query) + 1) == 1 &&
+		    EVP_DigestUpdate(c, q->body ? q->body : "", q->body_n) == 1 &&
+		    EVP_DigestFinal_ex(c, ret, NULL) == 1;
+
+	EVP_MD_CTX_free(c);
+	return good;
+}
+
+/* Idempotency-Key is a structured string in its draft, and a bare word in the world. */
+static bool take_key(struct cw_rest_request *q)
+{
+	const char *key = cw_rest_header(q, "Idempotency-Key");
+	size_t n = key ? strlen(key) : 0;
+
+	if (!key || q->operation->repeat != CW_REST_key)
+		return true;
+	if (n >= 2 && key[0] == '"' && key[n - 1] == '"') {
+		key++;
+		n -= 2;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (key[i] < '!' || key[i] > '~')
+			n = 0;
+	if (n == 0 || n > CW_KEY_MAX) {
+		cw_rest_problem(q, CW_PROBLEM_INVALID_HEADER,
+			"Idempotency-Key is 1 to %d printable characters without blanks",
+			CW_KEY_MAX);
+		return false;
+	}
+	memcpy(q->cause.key, key, n);
+	q->cause.key_n = n;
+	(void) snprintf(q->cause.scope, sizeof q->cause.scope, "%.63s", q->who.actor);
+	if (hash_request(q, q->cause.request))
+		return true;
+	cw_rest_problem_code(q, -ENOMEM);
+	return false;
+}
+
+bool cw_rest_cause(struct cw_rest_request *q, const char *object, const char *detail)
+{
+	struct cw_op_cause *c = &q->cause;
+
+	(void) snprintf(c->actor, sizeof c->actor, "%s", q->who.actor);
+	(void) snprintf(c->peer, sizeof c->peer, "%s", q->who.peer);
+	(void) snprintf(c->verb, sizeof c->verb, "%s", q->operation->name);
+	(void) snprintf(c->object, sizeof c->object, "%s", object);
+	(void) snprintf(c->detail, sizeof c->detail, "%s", detail ? detail : "{}");
+	q->req.op.cause = c;
+	return take_key(q);
+}
+
+bool cw_rest_replayed(struct cw_rest_request *q)
+{
+	if (q->req.op.result != 0 || !q->cause.replayed)
+		return false;
+	cw_json_put_raw(&q->out, q->cause.body, q->cause.body_n);
+	cw_rest_add_header(q, "Idempotency-Replayed", "true");
+	cw_rest_answer_json(q, q->cause.status);
+	return true;
+}
+
+void cw_rest_show(
+	struct cw_rest_request *q, unsigned status, const struct cw_rest_object *o, const void *p)
+{
+	cw_rest_render(&q->out, o, p);
+	cw_rest_answer_json(q, status);
+}

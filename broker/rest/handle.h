@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What handlers have in common. Functions that return bool have answered with a problem when they
+ * return false: the handler returns at once. */
+#pragma once
+
+#include "broker/rest/request.h"
+#include "broker/rest/rest_int.h"
+#include "schema/rest/cursor.h"
+#include "schema/rest/fields.h"
+#include "schema/rest/id.h"
+#include "schema/rest/queries.h"
+#include "schema/rest/render.h"
+#include "schema/rest/resources.h"
+
+/* ---- what came ---- */
+
+/* The query into a zeroed struct of o; o NULL: there must be none. */
+bool cw_rest_take_query(struct cw_rest_request *q, const struct cw_rest_object *o, void *to);
+/* The body, JSON, into a zeroed struct of o. Texts are of q->arena. */
+bool cw_rest_take_body(struct cw_rest_request *q, const struct cw_rest_object *o, void *to);
+/* The path's parameter i as an id of this kind; what is no such id is not found. */
+bool cw_rest_take_id(struct cw_rest_request *q, unsigned i, enum cw_id_kind kind, uint64_t *ret);
+/* Pools, TEPs and users by id or, if it reads as none, by exact name. */
+bool cw_rest_take_pool(struct cw_rest_request *q, struct cw_store_reader *r, const char *text,
+	struct cw_pool *ret);
+bool cw_rest_take_tep(
+	struct cw_rest_request *q, struct cw_store_reader *r, const char *text, struct cw_tep *ret);
+bool cw_rest_take_user(struct cw_rest_request *q, struct cw_store_reader *r, const char *text,
+	struct cw_user *ret);
+
+/* ---- reading ---- */
+
+/* A reader until the request's answer; the same one each time. NULL: answered. */
+struct cw_store_reader *cw_rest_reader(struct cw_rest_request *q);
+/* A steady deadline as wall time. */
+int64_t cw_rest_wall_of(const struct cw_rest_request *q, int64_t steady_s);
+int64_t cw_rest_now_wall_s(const struct cw_rest_request *q);
+int64_t cw_rest_now_steady_s(const struct cw_rest_request *q);
+/* The name of a pool or TEP, kept for the request: rows have ids. "" if it is gone. */
+const char *cw_rest_pool_name(struct cw_rest_request *q, uint64_t id);
+const char *cw_rest_tep_name(struct cw_rest_request *q, uint64_t id);
+
+/* ---- preconditions (RFC 9110 13) ---- */
+
+/* The answer has this version: ETag. */
+void cw_rest_etag(struct cw_rest_request *q, uint64_t version);
+/* If-None-Match names it: answered 304. */
+bool cw_rest_modified(struct cw_rest_request *q, uint64_t version);
+/* If-Match must be there and name it: 428, 412. "*" is any. */
+bool cw_rest_if_match(struct cw_rest_request *q, uint64_t version);
+
+/* ---- changing ---- */
+
+/* Fills q->cause (verb is the operation) and hangs it on q->req.op: who it is, and the
+ * Idempotency-Key if the operation takes one. object: what it is done to, "" if complete() says it
+ * later; detail: JSON without secrets, or NULL. */
+bool cw_rest_cause(struct cw_rest_request *q, const char *object, const char *detail);
+/* After a submit: a replayed answer is given as it was. true: that has been done. */
+bool cw_rest_replayed(struct cw_rest_request *q);
+/* An object as the answer. */
+void cw_rest_show(
+	struct cw_rest_request *q, unsigned status, const struct cw_rest_object *o, const void *p);
+
+/* ---- lists ---- */
+
+struct cw_rest_list {
+	const struct cw_rest_object *row, *query; /* query: with its cursor the list goes on */
+	const void *asked;                        /* the query's struct, of the arena */
+	uint32_t limit;                           /* rows of a page, 0: 100 */
+	const char *cursor;                       /* NULL: from the start */
+	bool count;
+	/* Calls cw_rest_row() for up to max rows behind *at, in order, and moves *at to the last.
+	 * Their number, or a code; *ret_more: there may be more behind it. */
+	int (*page)(struct cw_rest_request *q, struct cw_rest_list *l, struct cw_store_reader *r,
+		struct cw_cursor *at, unsigned max, bool *ret_more);
+	int (*total)(struct cw_rest_request *q, struct cw_rest_list *l, struct cw_store_reader *r,
+		uint64_t *ret);
+	void *mine; /* of the arena */
+	/* the list's */
+	struct cw_cursor at;
+	bool more;
+	enum { CW_REST_AS_JSON, CW_REST_AS_LINES, CW_REST_AS_CSV } as;
+};
+/* Answers with a page, or all rows as NDJSON or CSV if that is what Accept asks for. l: of the
+ * arena. */
+void cw_rest_list(struct cw_rest_request *q, struct cw_rest_list *l);
+void cw_rest_row(struct cw_rest_request *q, const struct cw_rest_list *l, const void *row);

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Lists: a page as JSON with a cursor to the next one, or all rows as lines. Each page is one short
+ * read transaction, so that no client holds the WAL. */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/err.h"
+#include "broker/rest/handle.h"
+
+enum {
+	LIMIT = 100,
+	STREAM_ROWS = 256,
+	STREAM_MAX = 8 << 20, /* octets of STREAM_ROWS rows, far from it */
+};
+
+/* Accept of a list: the first type of ours that it names. false: none of them. */
+static bool take_accept(struct cw_rest_request *q, struct cw_rest_list *l)
+{
+	const char *accept = cw_rest_header(q, "Accept");
+
+	l->as = CW_REST_AS_JSON;
+	if (!accept || !*accept)
+		return true;
+	for (const char *p = accept; *p; p += strcspn(p, ","), p += *p == ',') {
+		size_t n = strcspn(p += strspn(p, " \t"), ",; \t");
+
+		if ((n == 16 && strncasecmp(p, "application/json", n) == 0) ||
+			(n == 13 && strncasecmp(p, "application/*", n) == 0) ||
+			(n == 3 && strncmp(p, "*/*", n) == 0))
+			return true;
+		if (n == 20 && strncasecmp(p, "application/x-ndjson", n) == 0) {
+			l->as = CW_REST_AS_LINES;
+			return true;
+		}
+		if (n == 8 && strncasecmp(p, "text/csv", n) == 0) {
+			l->as = CW_REST_AS_CSV;
+			return true;
+		}
+	}
+	cw_rest_problem(q, CW_PROBLEM_NOT_ACCEPTABLE,
+		"application/json, application/x-ndjson and text/csv can be given");
+	return false;
+}
+
+/* What a cursor is bound to. */
+static struct cw_slice filter_of(struct cw_rest_request *q, const struct cw_rest_list *l)
+{
+	struct cw_json_out o;
+	struct cw_slice s = {"", 0};
+	char *copy;
+
+	cw_json_out_grow(&o, 1 << 16);
+	if (l->query)
+		cw_rest_render_filter(&o, l->query, l->asked);
+	copy = o.err || !o.len ? NULL : cw_arena_strndup(q->arena, o.buf, o.len);
+	if (copy)
+		s = (struct cw_slice){copy, o.len};
+	cw_json_out_done(&o);
+	return s;
+}
+
+static bool take_cursor(struct cw_rest_request *q, struct cw_rest_list *l)
+{
+	int r;
+
+	if (!l->cursor)
+		return true;
+	r = cw_cursor_open(&q->rest->cursor_key, q->operation->name, filter_of(q, l), l->cursor,
+		strlen(l->cursor), &l->at);
+	if (r == CW_E_SYNTAX)
+		cw_rest_problem(q, CW_PROBLEM_INVALID_CURSOR,
+			"a cursor is good for the list, the filter and the run of the broker it was made for");
+	else if (r < 0)
+		cw_rest_problem_code(q, r);
+	return r == 0;
+}
+
+void cw_rest_row(struct cw_rest_request *q, const struct cw_rest_list *l, const void *row)
+{
+	if (l->as == CW_REST_AS_JSON)
+		cw_rest_render(&q->out, l->row, row);
+	else if (l->as == CW_REST_AS_LINES)
+		cw_rest_render_line(&q->out, l->row, row);
+	else
+		cw_rest_csv_row(&q->out, l->row, row);
+}
+
+/* Rows may be fewer than were asked for though there are more. */
+static int fill_page(struct cw_rest_request *q, struct cw_rest_list *l, unsigned max)
+{
+	unsigned n = 0;
+
+	l->more = true;
+	while (n < max && l->more) {
+		int r = l->page(q, l, q->reader, &l->at, max - n, &l->more);
+
+		if (r < 0)
+			return r;
+		n += (unsigned) r;
+	}
+	return 0;
+}
+
+static void answer_page(struct cw_rest_request *q, struct cw_rest_list *l)
+{
+	char next[CW_CURSOR_STRLEN], link[256];
+	uint64_t total = 0;
+	int r;
+
+	cw_rest_list_begin(&q->out);
+	r = fill_page(q, l, l->limit ? l->limit : LIMIT);
+	if (r == 0 && l->more)
+		r = cw_cursor_make(
+			&q->rest->cursor_key, q->operation->name, filter_of(q, l), l->at, next);
+	if (r == 0 && l->count && l->total)
+		r = l->total(q, l, q->reader, &total);
+	if (r < 0) {
+		cw_rest_problem_code(q, r);
+		return;
+	}
+	if (l->more) {
+		(void) snprintf(link, sizeof link, "<%s?cursor=%s>; rel=\"next\"", q->path, next);
+		cw_rest_add_header(q, "Link", link);
+	}
+	cw_rest_list_end(&q->out, l->more ? next : NULL, l->count && l->total ? &total : NULL);
+	cw_rest_answer_json(q, 200);
+}
+
+/* ---- all of it ---- */
+
+struct stream {
+	struct cw_rest_list *l;
+	size_t sent; /* of q->out */
+};
+
+static ssize_t pull(struct cw_rest_request *q, char *to, size_t n)
+{
+	struct stream *s = q->mine;
+
+	if (s->sent == q->out.len) {
+		int r;
+
+		if (!s->l->more || atomic_load(&q->rest->stopping))
+			return s->l->more ? -2 : -1;
+		q->out.len = s->sent = 0;
+		r = fill_page(q, s->l, STREAM_ROWS);
+		if (r < 0 || q->out.err)
+			return -2; /* half a list is not taken for a whole one */
+		if (q->out.len == 0)
+			return -1;
+	}
+	if (n > q->out.len - s->sent)
+		n = q->out.len - s->sent;
+	memcpy(to, q->out.buf + s->sent, n);
+	s->sent += n;
+	return (ssize_t) n;
+}
+
+static void pulled(struct cw_rest_request *q)
+{
+	cw_json_out_done(&q->out);
+}
+
+static void answer_all(struct cw_rest_request *q, struct cw_rest_list *l)
+{
+	static const struct cw_rest_stream stream = {pull, pulled};
+	struct stream *s = cw_arena_alloc(q->arena, 1, sizeof *s);
+
+	if (!s) {
+		cw_rest_problem_code(q, -ENOMEM);
+		return;
+	}
+	cw_json_out_done(&q->out);
+	cw_json_out_grow(&q->out, STREAM_MAX);
+	s->l = l;
+	l->more = true;
+	q->mine = s;
+	if (l->as == CW_REST_AS_CSV)
+		cw_rest_csv_head(&q->out, l->row);
+	cw_rest_stream(q, 200,
+		l->as == CW_REST_AS_CSV ? "text/csv; charset=utf-8; header=present"
+					: "application/x-ndjson",
+		&stream);
+}
+
+void cw_rest_list(struct cw_rest_request *q, struct cw_rest_list *l)
+{
+	if (!take_accept(q, l) || !take_cursor(q, l) || !cw_rest_reader(q))
+		return;
+	if (l->as == CW_REST_AS_JSON)
+		answer_page(q, l);
+	else
+		answer_all(q, l);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the files of the API share. */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "base/loop.h"
+#include "broker/rest/auth.h"
+#include "broker/rest/counters.h"
+#include "broker/rest/readers.h"
+#include "broker/rest/rest.h"
+#include "broker/rest/roles.h"
+#include "broker/rest/server.h"
+#include "schema/rest/cursor.h"
+
+enum { CW_REST_LISTENERS_MAX = 16, CW_REST_THREADS = 2 };
+
+struct cw_rest {
+	struct cw_rest_parts parts;
+	struct cw_rest_roles *roles;
+	struct cw_rest_auth *auth;
+	struct cw_rest_readers *readers;
+	struct cw_rest_listener *listener[CW_REST_LISTENERS_MAX];
+	unsigned n_listeners;
+	char bound[1024];
+	/* any thread */
+	_Atomic bool stopping;
+	_Atomic size_t active; /* requests that have begun and are not over */
+	struct cw_rest_counters *counters;
+	_Atomic int64_t wall_minus_steady_s;
+	struct cw_cursor_key cursor_key; /* constant after the start */
+	/* the loop's */
+	struct cw_timer *clock_timer;
+	struct cw_timer *stop_timer;
+	void (*stopped)(void *arg);
+	void *stopped_arg;
+};

@@ -1,0 +1,456 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* HTTP/1.1 by libmicrohttpd: head, body, suspension, answer. It accepts more than RFC 9112 does
+ * (two lengths, a length beside a transfer coding, two Hosts, names that are empty): that is looked
+ * for here, because what one parser reads in another way than the next is how requests are
+ * smuggled. What is asked is rest.c's business.
+ *
+ * A request lives from uri_seen() to completed(). While it is suspended it belongs to the loop,
+ * else to the thread of the server that has its connection. */
+#include "config.h"
+
+#include <errno.h>
+#include <microhttpd.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "broker/rest/server.h"
+
+enum {
+	IDLE_S = 30,
+	CONNECTION_MEMORY = 32768, /* head, and what is being sent */
+	HEADERS_MAX = 64,
+	HEAD_MAX = 16384,
+	STREAM_BLOCK = 65536,
+};
+
+struct cw_rest_listener {
+	struct cw_rest *rest;
+	struct MHD_Daemon *daemon;
+	bool is_unix;
+};
+
+struct exchange {
+	struct cw_rest_request q; /* first */
+	struct cw_rest_listener *listener;
+	struct MHD_Connection *conn;
+	struct cw_loop_task task;
+	cw_rest_handler_t *on_loop;
+	const struct cw_rest_stream *stream;
+	char *uri;
+	char *body;
+	size_t body_cap;
+	enum { HEAD, BODY, RUNNING } state;
+	bool too_big, answered;
+};
+
+static struct exchange *inside(struct cw_rest_request *q)
+{
+	return cw_container_of(q, struct exchange, q);
+}
+
+/* ---- the head ---- */
+
+struct head {
+	unsigned headers, hosts, lengths, codings;
+	size_t octets;
+	bool bad_name;
+};
+
+static enum MHD_Result look_at_header(void *arg, enum MHD_ValueKind kind, const char *name,
+	size_t name_n, const char *value, size_t value_n)
+{
+	struct head *h = arg;
+
+	(void) kind;
+	(void) value;
+	h->headers++;
+	h->octets += name_n + value_n + 4;
+	h->hosts += strcasecmp(name, "Host") == 0;
+	h->lengths += strcasecmp(name, "Content-Length") == 0;
+	h->codings += strcasecmp(name, "Transfer-Encoding") == 0;
+	if (name_n == 0)
+		h->bad_name = true;
+	for (size_t i = 0; i < name_n; i++)
+		if (name[i] <= ' ' || name[i] == 127)
+			h->bad_name = true;
+	return MHD_YES;
+}
+
+/* RFC 9112 3.2, 6.1, 6.3. NULL: nothing is wrong with it. */
+static const char *framing_fault(
+	struct MHD_Connection *conn, const char *version, enum cw_problem *ret_problem)
+{
+	struct head h = {0};
+
+	(void) MHD_get_connection_values_n(conn, MHD_HEADER_KIND, look_at_header, &h);
+	*ret_problem = CW_PROBLEM_HEADERS_TOO_LARGE;
+	if (h.headers > HEADERS_MAX || h.octets > HEAD_MAX)
+		return "more than 64 headers, or more than 16 KiB of them";
+	*ret_problem = CW_PROBLEM_MALFORMED_REQUEST;
+	if (h.bad_name)
+		return "a header has no name, or one with blanks";
+	if (h.hosts > 1 || (h.hosts == 0 && strcmp(version, "HTTP/1.1") == 0))
+		return "HTTP/1.1 wants one Host header";
+	if (h.lengths > 1 || h.codings > 1 || (h.lengths && h.codings))
+		return "more than one Content-Length or Transfer-Encoding";
+	return NULL;
+}
+
+/* ---- answers ---- */
+
+const char *cw_rest_header(const struct cw_rest_request *q, const char *name)
+{
+	const struct exchange *x = (const struct exchange *) q; /* its first member */
+
+	return MHD_lookup_connection_value(x->conn, MHD_HEADER_KIND, name);
+}
+
+void cw_rest_add_header(struct cw_rest_request *q, const char *name, const char *value)
+{
+	if (q->n_headers == CW_REST_HEADERS)
+		return;
+	q->header[q->n_headers].name = name;
+	(void) snprintf(q->header[q->n_headers].value, sizeof q->header[0].value, "%s", value);
+	q->n_headers++;
+}
+
+void cw_rest_answer(struct cw_rest_request *q, unsigned status, const char *type)
+{
+	q->status = status;
+	q->type = type;
+	if (q->out.err) { /* nothing to say it with */
+		cw_json_out_done(&q->out);
+		q->status = 503;
+		q->type = NULL;
+	}
+	inside(q)->answered = true;
+}
+
+static ssize_t pull(void *arg, uint64_t pos, char *to, size_t n)
+{
+	struct exchange *x = arg;
+	ssize_t r = x->stream->pull(&x->q, to, n);
+
+	(void) pos;
+	return r == -1 ? MHD_CONTENT_READER_END_OF_STREAM
+	       : r < 0 ? MHD_CONTENT_READER_END_WITH_ERROR
+		       : r;
+}
+
+void cw_rest_stream(struct cw_rest_request *q, unsigned status, const char *type,
+	const struct cw_rest_stream *stream)
+{
+	inside(q)->stream = stream;
+	cw_rest_answer(q, status, type);
+}
+
+void cw_rest_stream_wait(struct cw_rest_request *q)
+{
+	MHD_suspend_connection(inside(q)->conn);
+}
+
+void cw_rest_stream_wake(struct cw_rest_request *q)
+{
+	MHD_resume_connection(inside(q)->conn);
+}
+
+static void free_body(void *body)
+{
+	(void) cw_free(body);
+}
+
+static enum MHD_Result send_answer(struct exchange *x)
+{
+	struct cw_rest_request *q = &x->q;
+	struct MHD_Response *response;
+	enum MHD_Result r = MHD_YES;
+
+	if (x->stream) {
+		response = MHD_create_response_from_callback(
+			MHD_SIZE_UNKNOWN, STREAM_BLOCK, pull, x, NULL);
+	} else {
+		size_t n = 0;
+		char *body = cw_json_out_take(&q->out, &n);
+
+		response = MHD_create_response_from_buffer_with_free_callback(n, body, free_body);
+	}
+	if (!response)
+		return MHD_NO;
+	if (q->type)
+		r = MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, q->type);
+	for (unsigned i = 0; i < q->n_headers && r == MHD_YES; i++)
+		r = MHD_add_response_header(response, q->header[i].name, q->header[i].value);
+	if (r == MHD_YES)
+		r = MHD_add_response_header(response, "X-Request-Id", q->id);
+	if (r == MHD_YES && q->close)
+		r = MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+	if (r == MHD_YES)
+		r = MHD_queue_response(x->conn, q->status, response);
+	MHD_destroy_response(response);
+	return r;
+}
+
+/* ---- meanwhile, on the loop ---- */
+
+static void op_done(struct cw_engine_req *req)
+{
+	MHD_resume_connection(inside(cw_container_of(req, struct cw_rest_request, req))->conn);
+}
+
+static void submit_on_loop(struct cw_rest_request *q)
+{
+	struct cw_engine *e = cw_rest_engine(q->rest);
+
+	q->req.op.now = cw_engine_now(e);
+	q->req.done = op_done;
+	cw_engine_submit(e, &q->req);
+}
+
+static void run_on_loop(struct cw_loop_task *task)
+{
+	struct exchange *x = cw_container_of(task, struct exchange, task);
+
+	x->on_loop(&x->q);
+	if (x->on_loop != submit_on_loop)
+		MHD_resume_connection(x->conn);
+}
+
+void cw_rest_on_loop(struct cw_rest_request *q, cw_rest_handler_t *on_loop, cw_rest_handler_t *fn)
+{
+	struct exchange *x = inside(q);
+
+	q->fn = fn;
+	x->on_loop = on_loop;
+	x->task.fn = run_on_loop;
+	/* Before anybody can resume it. */
+	MHD_suspend_connection(x->conn);
+	cw_loop_post(cw_rest_loop(q->rest), &x->task);
+}
+
+void cw_rest_submit(struct cw_rest_request *q, cw_rest_handler_t *fn)
+{
+	cw_rest_on_loop(q, submit_on_loop, fn);
+}
+
+/* ---- one request, as libmicrohttpd calls ---- */
+
+static void *uri_seen(void *arg, const char *uri, struct MHD_Connection *conn)
+{
+	struct cw_rest_listener *l = arg;
+	struct exchange *x = cw_zalloc(1, sizeof *x);
+	char *query;
+
+	if (!x)
+		return NULL;
+	x->listener = l;
+	x->conn = conn;
+	x->q.rest = l->rest;
+	x->uri = cw_strdup(uri);
+	x->q.arena = cw_arena_new(CW_REST_ARENA_MAX);
+	cw_json_out_grow(&x->q.out, CW_REST_ANSWER_MAX);
+	if (!x->uri || !x->q.arena) {
+		(void) cw_arena_free(x->q.arena);
+		(void) cw_free(x->uri);
+		return cw_free(x);
+	}
+	query = strchr(x->uri, '?');
+	if (query)
+		*query++ = '\0';
+	x->q.path = x->uri;
+	x->q.query = query ? query : "";
+	cw_rest_entered(l->rest, &x->q);
+	return x;
+}
+
+static void completed(
+	void *arg, struct MHD_Connection *conn, void **mine, enum MHD_RequestTerminationCode how)
+{
+	struct exchange *x = *mine;
+
+	(void) arg;
+	(void) conn;
+	(void) how;
+	*mine = NULL;
+	if (!x)
+		return;
+	if (x->stream)
+		x->stream->free(&x->q);
+	cw_rest_left(x->q.rest, &x->q);
+	(void) cw_arena_free(x->q.arena);
+	cw_json_out_done(&x->q.out);
+	(void) cw_free(x->body);
+	(void) cw_free(x->uri);
+	(void) cw_free(x);
+}
+
+/* Who is at the other end; credentials are looked at later. */
+static void find_peer(struct exchange *x)
+{
+	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
+		x->conn, x->listener->is_unix ? MHD_CONNECTION_INFO_CONNECTION_FD
+					      : MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+	if (x->listener->is_unix)
+		cw_rest_peer(&x->q, info ? info->connect_fd : -1, NULL);
+	else
+		cw_rest_peer(&x->q, -1, info ? info->client_addr : NULL);
+}
+
+static bool append_body(struct exchange *x, const char *p, size_t n)
+{
+	size_t want = x->q.body_n + n;
+
+	if (want > CW_REST_BODY_MAX) {
+		x->too_big = true;
+		return true;
+	}
+	if (want > x->body_cap) {
+		size_t cap = want < 4096                   ? 4096
+			     : want > CW_REST_BODY_MAX / 2 ? CW_REST_BODY_MAX
+							   : 2 * want;
+		char *to = cw_realloc(x->body, cap, 1);
+
+		if (!to)
+			return false;
+		x->body = to;
+		x->body_cap = cap;
+	}
+	memcpy(x->body + x->q.body_n, p, n);
+	x->q.body_n = want;
+	return true;
+}
+
+static enum MHD_Result on_head(struct exchange *x, const char *method, const char *version)
+{
+	enum cw_problem problem;
+	const char *fault = framing_fault(x->conn, version, &problem);
+
+	find_peer(x);
+	x->state = BODY;
+	if (fault) {
+		x->q.close = true;
+		cw_rest_problem(&x->q, problem, "%s", fault);
+	} else if (cw_rest_admit(&x->q, method)) {
+		return MHD_YES;
+	}
+	return send_answer(x);
+}
+
+static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const char *url,
+	const char *method, const char *version, const char *data, size_t *data_n, void **mine)
+{
+	struct exchange *x = *mine;
+
+	(void) arg;
+	(void) conn;
+	(void) url;
+	if (!x)
+		return MHD_NO; /* out of memory: the connection ends */
+	if (x->state == HEAD)
+		return on_head(x, method, version);
+	if (x->state == BODY && *data_n > 0) {
+		size_t n = *data_n;
+
+		*data_n = 0;
+		return x->too_big || append_body(x, data, n) ? MHD_YES : MHD_NO;
+	}
+	if (x->state == RUNNING) {
+		x->q.fn(&x->q); /* it was suspended */
+	} else {
+		x->state = RUNNING;
+		x->q.body = x->body;
+		if (x->too_big)
+			cw_rest_problem(
+				&x->q, CW_PROBLEM_BODY_TOO_LARGE, "a body has 1 MiB at most");
+		else
+			cw_rest_run(&x->q);
+	}
+	/* Nothing else is looked at: what was suspended is the loop's. */
+	return x->answered ? send_answer(x) : MHD_YES;
+}
+
+/* Paths and queries stay as they came: schema/rest decodes them, and refuses what must not be. */
+static size_t leave_escaped(void *arg, struct MHD_Connection *conn, char *s)
+{
+	(void) arg;
+	(void) conn;
+	return strlen(s);
+}
+
+static void log_fault(void *arg, const char *format, va_list args)
+{
+	char text[256];
+
+	(void) arg;
+	(void) vsnprintf(text, sizeof text, format, args);
+	text[strcspn(text, "\r\n")] = '\0';
+	cw_log(CW_LOG_DEBUG, CW_F(CW_F_EVENT("rest.http")), text);
+}
+
+/* ---- listeners ---- */
+
+int cw_rest_listener_open(
+	struct cw_rest *r, const struct cw_rest_server_conf *conf, struct cw_rest_listener **ret)
+{
+	struct cw_rest_listener *l = cw_zalloc(1, sizeof *l);
+	unsigned flags =
+		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	struct MHD_OptionItem tls[] = {
+		{MHD_OPTION_HTTPS_MEM_CERT, 0, (void *) (uintptr_t) conf->tls_cert},
+		{MHD_OPTION_HTTPS_MEM_KEY, 0, (void *) (uintptr_t) conf->tls_key},
+		{conf->tls_ca ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0,
+			(void *) (uintptr_t) conf->tls_ca},
+		{MHD_OPTION_END, 0, NULL},
+	};
+
+	if (!l) {
+		(void) close(conf->fd);
+		return -ENOMEM;
+	}
+	l->rest = r;
+	l->is_unix = conf->is_unix;
+	if (conf->tls_cert)
+		flags |= MHD_USE_TLS;
+	else
+		tls[0].option = MHD_OPTION_END;
+	errno = 0;
+	l->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, l,
+		MHD_OPTION_EXTERNAL_LOGGER, log_fault, NULL, MHD_OPTION_LISTEN_SOCKET,
+		(MHD_socket) conf->fd, MHD_OPTION_THREAD_POOL_SIZE, conf->threads,
+		MHD_OPTION_CONNECTION_LIMIT, conf->connections, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned) IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) CONNECTION_MEMORY,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
+		MHD_OPTION_URI_LOG_CALLBACK, uri_seen, l, MHD_OPTION_UNESCAPE_CALLBACK,
+		leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_ARRAY,
+		tls, MHD_OPTION_END);
+	if (!l->daemon) {
+		int e = errno ? -errno : -EIO;
+
+		(void) close(conf->fd);
+		(void) cw_free(l);
+		return e;
+	}
+	*ret = l;
+	return 0;
+}
+
+void cw_rest_listener_quiesce(struct cw_rest_listener *l)
+{
+	MHD_socket fd = MHD_quiesce_daemon(l->daemon);
+
+	if (fd != MHD_INVALID_SOCKET)
+		(void) close(fd);
+}
+
+struct cw_rest_listener *cw_rest_listener_close(struct cw_rest_listener *l)
+{
+	if (!l)
+		return NULL;
+	MHD_stop_daemon(l->daemon);
+	return cw_free(l);
+}
