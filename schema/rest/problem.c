@@ -2,10 +2,12 @@
 /* Problems, see problem.h. Thread: the owner's. */
 #include "config.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/err.h"
 #include "schema/rest/json_out.h"
 #include "schema/rest/problem.h"
 #include "schema/rest/scope.h"
@@ -50,6 +52,38 @@ enum cw_problem cw_problem_of(const char *s, size_t n)
 		(strlen(problems[i].code) != n || memcmp(problems[i].code, s, n) != 0))
 		i++;
 	return (enum cw_problem) i;
+}
+
+enum cw_problem cw_problem_of_code(int r)
+{
+	static const struct {
+		int code;
+		enum cw_problem problem;
+	} codes[] = {
+		{CW_E_POOL_EMPTY, CW_PROBLEM_POOL_EXHAUSTED},
+		{CW_E_QUOTA, CW_PROBLEM_QUOTA_EXCEEDED},
+		{CW_E_NOT_YOURS, CW_PROBLEM_NOT_FOUND},
+		{CW_E_GONE, CW_PROBLEM_LEASE_ENDED},
+		{CW_E_TEP, CW_PROBLEM_TEP_FAILED},
+		{CW_E_BUSY, CW_PROBLEM_OVERLOADED},
+		{CW_E_STORE_FULL, CW_PROBLEM_STORE_FULL},
+		{CW_E_STORE_IO, CW_PROBLEM_STORE_UNAVAILABLE},
+		{CW_E_STORE_CORRUPT, CW_PROBLEM_STORE_UNAVAILABLE},
+		{CW_E_CONFLICT, CW_PROBLEM_IN_USE},
+		{CW_E_STALE, CW_PROBLEM_STALE},
+		{CW_E_POLICY, CW_PROBLEM_POLICY},
+		{CW_E_AUTH, CW_PROBLEM_UNAUTHENTICATED},
+		{CW_E_SHUTDOWN, CW_PROBLEM_SHUTTING_DOWN},
+		{CW_E_KEY_REUSED, CW_PROBLEM_KEY_REUSED},
+		{-ENOENT, CW_PROBLEM_NOT_FOUND},
+		{-EEXIST, CW_PROBLEM_EXISTS},
+		{-EINVAL, CW_PROBLEM_INVALID_BODY},
+	};
+
+	for (size_t i = 0; i < CW_ARRAY_LEN(codes); i++)
+		if (codes[i].code == r)
+			return codes[i].problem;
+	return CW_PROBLEM_INTERNAL;
 }
 
 void cw_rest_error_add(struct cw_rest_errors *errs, enum cw_rest_where where, const char *pointer,

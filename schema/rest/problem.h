@@ -24,6 +24,10 @@ bool cw_problem_is_general(enum cw_problem p);   /* may be answered by every ope
 /* By its code. CW_PROBLEMS: no such code. */
 enum cw_problem cw_problem_of(const char *s, size_t n);
 
+/* What a result code of the store or the engine becomes. CW_E_CONFLICT, CW_E_GONE, CW_E_NOT_YOURS and -ENOENT mean one
+ * thing here and another there: the handler tells those that are not in-use, lease-ended, not-found, not-found. */
+enum cw_problem cw_problem_of_code(int r);
+
 /* ---- all that is wrong with a request ---- */
 
 enum { CW_REST_ERRORS_MAX = 32 };

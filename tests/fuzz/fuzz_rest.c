@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the REST API reads: the first octet of an input says as what. Bodies (b, then the schema's place), queries (q, then
- * the operation's place), cursors (c), ids (i), times (t), paths (p), and texts that are written as JSON (o). What is taken is
- * written, and what is written is taken and written the same; what is refused says where; every answer is JSON. */
+/* What the REST API reads: the first octet of an input says as what. Bodies (b, then the schema's
+ * place), queries (q, then the operation's place), cursors (c), ids (i), times (t), paths (p), header
+ * fields (h), and texts that are written as JSON (o). What is taken is written, and what is written
+ * is taken and written the same; what is refused says where; every answer is JSON. */
 #include "config.h"
 
 #include <jansson.h>
@@ -11,6 +12,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "schema/rest/cursor.h"
+#include "schema/rest/header.h"
 #include "schema/rest/id.h"
 #include "schema/rest/queries.h"
 #include "schema/rest/query.h"
@@ -156,6 +158,32 @@ static void fuzz_path(const char *p, size_t n)
 	}
 }
 
+/* n octets without a NUL, as HTTP libraries give them. */
+static void fuzz_header(const char *p, size_t n)
+{
+	char key[CW_IDEMPOTENCY_KEY_MAX + 1], tag[CW_ETAG_STRLEN];
+	char *value = cw_strndup(p, n);
+	enum cw_media media = CW_MEDIAS;
+	struct cw_slice got;
+	uint64_t version;
+	int r;
+
+	check(value != NULL);
+	if (cw_if_match(value, &version) == 0)
+		check(version && strcmp(cw_etag_str(version, tag), value) == 0 &&
+			cw_if_none_match(value, version));
+	(void) cw_if_none_match(value, 3);
+	r = cw_idempotency_key(value, key);
+	check(r < 0 || ((size_t) r == strlen(key) && r > 0));
+	if (cw_bearer(value, &got) == 0)
+		check(got.n == CW_BEARER_LEN && got.p + got.n == value + strlen(value));
+	if (cw_cookie(value, "causeway", &got) == 0)
+		check(got.p + got.n <= value + strlen(value) && !memchr(got.p, ';', got.n));
+	check(cw_accept(value, 6, &media) < 0 || media == CW_MEDIA_NDJSON || media == CW_MEDIA_CSV);
+	(void) cw_content_is_json(value);
+	(void) cw_free(value);
+}
+
 static void fuzz_out(const char *p, size_t n)
 {
 	struct cw_json_out o;
@@ -204,6 +232,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fuzz_small(p, size - 1);
 	else if (data[0] == 'p')
 		fuzz_path(p, size - 1);
+	else if (data[0] == 'h')
+		fuzz_header(p, size - 1);
 	else if (data[0] == 'o')
 		fuzz_out(p, size - 1);
 	(void) cw_arena_free(arena);

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "schema/rest/cursor.h"
+#include "schema/rest/header.h"
 #include "schema/rest/queries.h"
 #include "schema/rest/query.h"
 #include "schema/rest/render.h"
@@ -314,6 +315,160 @@ static void scope_words(void **state)
 	assert_string_equal(cw_scope_name(1u << 31), "");
 }
 
+static void etags(void **state)
+{
+	static const char *const no[] = {"", "3", "\"3", "\"", "*", "W/\"3\"", "\"3\",\"4\"",
+		"\"3\" ", " \"3\"", "\"3\"x", "\"a b\"", "\"\x7f\""};
+	static const char *const not_ours[] = {
+		"\"\"", "\"0\"", "\"03\"", "\"abc\"", "\"-1\"", "\"9223372036854775808\""};
+	char text[CW_ETAG_STRLEN];
+	uint64_t v = 7;
+
+	(void) state;
+	assert_string_equal(cw_etag_str(INT64_MAX, text), "\"9223372036854775807\"");
+	assert_int_equal(cw_if_match(text, &v), 0);
+	assert_true(v == INT64_MAX);
+	for (size_t i = 0; i < CW_ARRAY_LEN(no); i++)
+		if (cw_if_match(no[i], &v) != CW_E_SYNTAX)
+			fail_msg("taken: %s", no[i]);
+	for (size_t i = 0; i < CW_ARRAY_LEN(not_ours); i++)
+		if (cw_if_match(not_ours[i], &v) != CW_E_STALE)
+			fail_msg("taken: %s", not_ours[i]);
+	assert_true(v == INT64_MAX);
+	assert_true(cw_if_none_match("*", 3));
+	assert_true(cw_if_none_match("\"3\"", 3));
+	assert_true(cw_if_none_match("W/\"3\"", 3));
+	assert_true(cw_if_none_match("\"1\", \"a,b\" ,\t\"3\"", 3));
+	assert_false(cw_if_none_match("\"33\"", 3));
+	assert_false(cw_if_none_match("\"3\",", 3));
+	assert_false(cw_if_none_match("\"3\" x", 3));
+	assert_false(cw_if_none_match("3", 3));
+	assert_false(cw_if_none_match("", 3));
+}
+
+static void credentials(void **state)
+{
+	static const char token[] = "cw_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA-_";
+	struct cw_slice got;
+	char text[128];
+
+	(void) state;
+	(void) snprintf(text, sizeof text, "bEARER  %s", token);
+	assert_int_equal(cw_bearer(text, &got), 0);
+	assert_int_equal(got.n, CW_BEARER_LEN);
+	assert_memory_equal(got.p, token, got.n);
+	assert_int_equal(cw_bearer("Basic YTpi", &got), -ENOENT);
+	assert_int_equal(cw_bearer("Bearerx", &got), -ENOENT);
+	assert_int_equal(cw_bearer("Bearer", &got), CW_E_SYNTAX);
+	assert_int_equal(cw_bearer("Bearer ", &got), CW_E_SYNTAX);
+	for (size_t n = 0; n <= CW_BEARER_LEN + 1; n++) {
+		(void) snprintf(text, sizeof text, "Bearer %.*s%s", (int) n, token,
+			n > CW_BEARER_LEN ? "A" : "");
+		assert_int_equal(cw_bearer(text, &got), n == CW_BEARER_LEN ? 0 : CW_E_SYNTAX);
+	}
+	(void) snprintf(text, sizeof text, "Bearer %s", token);
+	text[7 + 20] = '+';
+	assert_int_equal(cw_bearer(text, &got), CW_E_SYNTAX);
+	assert_int_equal(cw_cookie("a=b; causeway=xyz; causeway=no", "causeway", &got), 0);
+	assert_int_equal(got.n, 3);
+	assert_memory_equal(got.p, "xyz", 3);
+	assert_int_equal(cw_cookie("causeway=", "causeway", &got), 0);
+	assert_int_equal(got.n, 0);
+	assert_int_equal(cw_cookie("xcauseway=1;causeway2=2;causeway", "causeway", &got), -ENOENT);
+	assert_int_equal(cw_cookie("", "causeway", &got), -ENOENT);
+}
+
+static void idempotency_keys(void **state)
+{
+	static const char *const no[] = {"", "\"\"", "\"", "\"a", "\"a\"b", "a\tb", "a\x7f",
+		"\xc3\xa4", "\"a\\b\"", "\"a\\"};
+	char to[CW_IDEMPOTENCY_KEY_MAX + 1], text[300];
+
+	(void) state;
+	assert_int_equal(cw_idempotency_key("8e03978e-40d5", to), 13);
+	assert_int_equal(cw_idempotency_key("\"8e03978e-40d5\"", to), 13);
+	assert_string_equal(to, "8e03978e-40d5");
+	assert_int_equal(cw_idempotency_key("\"a\\\"\\\\b\"", to), 4);
+	assert_string_equal(to, "a\"\\b");
+	for (size_t i = 0; i < CW_ARRAY_LEN(no); i++)
+		if (cw_idempotency_key(no[i], to) != CW_E_SYNTAX)
+			fail_msg("taken: %s", no[i]);
+	memset(text, 'k', sizeof text);
+	text[CW_IDEMPOTENCY_KEY_MAX] = '\0';
+	assert_int_equal(cw_idempotency_key(text, to), CW_IDEMPOTENCY_KEY_MAX);
+	text[CW_IDEMPOTENCY_KEY_MAX] = 'k';
+	text[CW_IDEMPOTENCY_KEY_MAX + 1] = '\0';
+	assert_int_equal(cw_idempotency_key(text, to), CW_E_SYNTAX);
+}
+
+static void media(void **state)
+{
+	static const struct {
+		const char *accept;
+		enum cw_media want; /* CW_MEDIAS: none */
+	} cases[] = {
+		{NULL, CW_MEDIA_JSON},
+		{"", CW_MEDIA_JSON},
+		{"*/*", CW_MEDIA_JSON},
+		{"application/*", CW_MEDIA_JSON},
+		{"text/*", CW_MEDIA_CSV},
+		{"application/x-ndjson", CW_MEDIA_NDJSON},
+		{"Application/X-NDJSON ; q=1", CW_MEDIA_NDJSON},
+		{"application/json;q=0.5, text/csv", CW_MEDIA_CSV},
+		{"application/json;q=0.5, text/csv;q=0.499", CW_MEDIA_JSON},
+		{"text/html,application/xhtml+xml,*/*;q=0.1", CW_MEDIA_JSON},
+		{"*/*, application/json;q=0", CW_MEDIA_NDJSON},
+		{"application/json;v=1;q=0.2,text/csv;q=0.3", CW_MEDIA_CSV},
+		{"text/event-stream", CW_MEDIAS},
+		{"text/html", CW_MEDIAS},
+		{"application/json;q=0", CW_MEDIAS},
+		{"application/json;q=0.000", CW_MEDIAS},
+		{"application/json;q=2", CW_MEDIAS},
+		{"application/json;q=0.0001", CW_MEDIAS},
+		{"application/json;q=x", CW_MEDIAS},
+		{"applicationjson", CW_MEDIAS},
+		{"*", CW_MEDIAS},
+		{",,", CW_MEDIA_JSON},
+	};
+
+	(void) state;
+	for (size_t i = 0; i < CW_ARRAY_LEN(cases); i++) {
+		enum cw_media got = CW_MEDIAS;
+		const int r = cw_accept(cases[i].accept,
+			1 << CW_MEDIA_JSON | 1 << CW_MEDIA_NDJSON | 1 << CW_MEDIA_CSV, &got);
+
+		if (got != cases[i].want || r != (got == CW_MEDIAS ? CW_E_POLICY : 0))
+			fail_msg("%s: %u", cases[i].accept, got);
+	}
+	assert_true(cw_content_is_json("application/json"));
+	assert_true(cw_content_is_json("Application/JSON ; charset=UTF-8"));
+	assert_true(cw_content_is_json("application/json;charset=\"utf-8\""));
+	assert_false(cw_content_is_json("application/jsonx"));
+	assert_false(cw_content_is_json("application/json; charset=latin1"));
+	assert_false(cw_content_is_json("application/json;"));
+	assert_false(cw_content_is_json("text/plain"));
+	assert_false(cw_content_is_json(""));
+	assert_string_equal(cw_media_name(CW_MEDIA_EVENTS), "text/event-stream");
+}
+
+/* Every code of ours has its problem; only what nobody expects is internal. */
+static void codes(void **state)
+{
+	(void) state;
+	for (int r = -1001; r > -1100; r--) {
+		const bool known = strcmp(cw_err_name(r), "unknown") != 0;
+		const enum cw_problem p = cw_problem_of_code(r);
+
+		if (known && r != CW_E_SYNTAX && r != CW_E_LIMIT && r != CW_E_SCHEMA &&
+			p == CW_PROBLEM_INTERNAL)
+			fail_msg("%s", cw_err_name(r));
+		assert_true(known || p == CW_PROBLEM_INTERNAL);
+	}
+	assert_int_equal(cw_problem_of_code(CW_E_POOL_EMPTY), CW_PROBLEM_POOL_EXHAUSTED);
+	assert_int_equal(cw_problem_of_code(-ENOENT), CW_PROBLEM_NOT_FOUND);
+	assert_int_equal(cw_problem_of_code(-EIO), CW_PROBLEM_INTERNAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -326,6 +481,11 @@ int main(void)
 		cmocka_unit_test(found_routes),
 		cmocka_unit_test(no_routes),
 		cmocka_unit_test(scope_words),
+		cmocka_unit_test(etags),
+		cmocka_unit_test(credentials),
+		cmocka_unit_test(idempotency_keys),
+		cmocka_unit_test(media),
+		cmocka_unit_test(codes),
 	};
 
 	return cmocka_run_group_tests_name("rest/query", tests, setup, teardown);
