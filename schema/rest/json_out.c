@@ -299,8 +299,9 @@ static size_t digits(uint64_t v, char to[static 20])
 void cw_json_put_u64(struct cw_json_out *o, uint64_t v)
 {
 	char text[20];
+	const size_t n = digits(v, text);
 
-	cw_json_put_raw(o, text, digits(v, text));
+	cw_json_put_raw(o, text, n);
 }
 
 void cw_json_put_bool(struct cw_json_out *o, bool v)
