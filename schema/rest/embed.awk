@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The JSON of openapi.yaml, one long line, as a C text in pieces that every compiler takes.
-BEGIN { print "/* Made by schema/rest/embed.awk from openapi.yaml: change that file. */" }
+BEGIN { print "/* Made by schema/rest/embed.awk from openapi.yaml: change that file. */\nstatic const char openapi_text[] =" }
+END { print "\t;" }
 {
 	for (at = 1; at <= length($0); at = to) {
 		to = at + 96

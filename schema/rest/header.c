@@ -140,7 +140,7 @@ int cw_idempotency_key(const char *value, char to[static CW_IDEMPOTENCY_KEY_MAX 
 	return (int) n;
 }
 
-static const char *const medias[CW_MEDIAS] = {
+static const char *const media_types[CW_MEDIAS] = {
 	[CW_MEDIA_JSON] = "application/json",
 	[CW_MEDIA_NDJSON] = "application/x-ndjson",
 	[CW_MEDIA_CSV] = "text/csv",
@@ -151,7 +151,7 @@ static const char *const medias[CW_MEDIAS] = {
 
 const char *cw_media_name(enum cw_media m)
 {
-	return medias[m];
+	return media_types[m];
 }
 
 /* How exactly n octets of a range name the media: 3 itself, 2 its kind, 1 anything, 0 not. */
@@ -223,7 +223,7 @@ int cw_accept(const char *value, unsigned offered, enum cw_media *ret)
 	if (!value || !*value)
 		value = "*/*";
 	for (unsigned m = 0; m < CW_MEDIAS; m++) {
-		const int q = offered >> m & 1 ? wanted(value, medias[m]) : 0;
+		const int q = offered >> m & 1 ? wanted(value, media_types[m]) : 0;
 
 		if (q > best) {
 			best = q;

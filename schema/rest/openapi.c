@@ -2,13 +2,10 @@
 /* The description of the REST API, see openapi.h. Thread: constant. */
 #include "config.h"
 
-#include "schema/rest/openapi.h"
-
-static const char text[] =
 #include "schema/rest/openapi-text.h"
-	;
+#include "schema/rest/openapi.h"
 
 struct cw_slice cw_rest_openapi(void)
 {
-	return (struct cw_slice){text, sizeof text - 1};
+	return (struct cw_slice){openapi_text, sizeof openapi_text - 1};
 }

@@ -53,10 +53,8 @@ enum cw_rest_method cw_rest_method_of(const char *name)
  * name or id. */
 static bool take_param(struct cw_slice value, struct cw_route *ret)
 {
-	char *to = ret->param[ret->n];
-
 	if (!value.n || value.n > CW_ROUTE_PARAM_MAX || ret->n == CW_ROUTE_PARAMS_MAX ||
-		cw_percent_decode(value.p, value.n, false, to) <= 0)
+		cw_percent_decode(value.p, value.n, false, ret->param[ret->n]) <= 0)
 		return false;
 	ret->n++;
 	return true;
