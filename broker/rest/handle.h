@@ -30,7 +30,7 @@ bool cw_rest_take_user(struct cw_rest_request *q, struct cw_store_reader *r, con
 
 /* ---- reading ---- */
 
-/* A reader until the request's answer; the same one each time. NULL: answered. */
+/* A reader until the handler answers or waits; the same one each time. NULL: answered. */
 struct cw_store_reader *cw_rest_reader(struct cw_rest_request *q);
 /* A steady deadline as wall time. */
 int64_t cw_rest_wall_of(const struct cw_rest_request *q, int64_t steady_s);

@@ -209,10 +209,16 @@ void cw_rest_entered(struct cw_rest *r, struct cw_rest_request *q)
 		(unsigned long long) atomic_fetch_add(&serial, 1) & 0xffffffff);
 }
 
-void cw_rest_left(struct cw_rest *r, struct cw_rest_request *q)
+void cw_rest_waits(struct cw_rest_request *q)
 {
 	if (q->reader)
-		cw_rest_readers_give(r->readers, q->reader);
+		cw_rest_readers_give(q->rest->readers, q->reader);
+	q->reader = NULL;
+}
+
+void cw_rest_left(struct cw_rest *r, struct cw_rest_request *q)
+{
+	cw_rest_waits(q);
 	cw_rest_counters_add(r->counters, q);
 	atomic_fetch_sub(&r->active, 1);
 }

@@ -32,6 +32,8 @@ bool cw_rest_admit(struct cw_rest_request *q, const char *method);
 /* The body too. */
 void cw_rest_run(struct cw_rest_request *q);
 /* Begins and ends with each request. */
+/* Gives back what a handler that waits must not keep from others. */
+void cw_rest_waits(struct cw_rest_request *q);
 void cw_rest_entered(struct cw_rest *r, struct cw_rest_request *q);
 void cw_rest_left(struct cw_rest *r, struct cw_rest_request *q);
 struct cw_loop *cw_rest_loop(struct cw_rest *r);

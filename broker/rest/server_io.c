@@ -227,6 +227,7 @@ void cw_rest_on_loop(struct cw_rest_request *q, cw_rest_handler_t *on_loop, cw_r
 	q->fn = fn;
 	x->on_loop = on_loop;
 	x->task.fn = run_on_loop;
+	cw_rest_waits(q);
 	/* Before anybody can resume it. */
 	MHD_suspend_connection(x->conn);
 	cw_loop_post(cw_rest_loop(q->rest), &x->task);
