@@ -8,13 +8,13 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "broker/rest/rest_int.h"
+#include "schema/rest/header.h"
 
 #define WRONG_PER_S 10 /* wrong tokens of one network, told so; more are told to wait */
 
@@ -80,9 +80,7 @@ void cw_rest_auth_peer(
 
 bool cw_rest_token_hash(const char *text, size_t n, uint8_t ret[static CW_HASH_LEN])
 {
-	if (n != CW_TOKEN_LEN || memcmp(text, CW_TOKEN_PREFIX, strlen(CW_TOKEN_PREFIX)) != 0)
-		return false;
-	return SHA256((const unsigned char *) text, n, ret) != NULL;
+	return cw_bearer_ok(text, n) && SHA256((const unsigned char *) text, n, ret) != NULL;
 }
 
 static int64_t wall_s(const struct cw_rest_request *q)
@@ -93,16 +91,6 @@ static int64_t wall_s(const struct cw_rest_request *q)
 static int64_t now_ms(const struct cw_rest_request *q)
 {
 	return cw_clock_now(cw_loop_clock(q->rest->parts.loop)).mono_us / 1000;
-}
-
-/* The value of an Authorization header that is a bearer token, or NULL (RFC 6750 2.1). */
-static const char *bearer(const struct cw_rest_request *q)
-{
-	const char *v = cw_rest_header(q, "Authorization");
-
-	if (!v || strncasecmp(v, "Bearer ", 7) != 0)
-		return NULL;
-	return v + 7 + strspn(v + 7, " ");
 }
 
 static bool within(const struct cw_addr6 *a, const char *prefix, size_t n)
@@ -136,14 +124,14 @@ static bool may_come_from(const struct cw_token *t, const struct cw_rest_request
 	return false;
 }
 
-static int take_token(struct cw_rest_request *q, const char *text)
+static int take_token(struct cw_rest_request *q, struct cw_slice text)
 {
 	uint8_t hash[CW_HASH_LEN];
 	struct cw_store_reader *reader;
 	struct cw_token t;
 	int r;
 
-	if (!cw_rest_token_hash(text, strlen(text), hash))
+	if (!cw_rest_token_hash(text.p, text.n, hash))
 		return CW_E_AUTH;
 	r = cw_rest_readers_take(q->rest->readers, &reader);
 	if (r < 0)
@@ -176,12 +164,13 @@ static bool may_guess(struct cw_rest_auth *a, const struct cw_rest_request *q)
 
 int cw_rest_auth_credentials(struct cw_rest_auth *a, struct cw_rest_request *q)
 {
-	const char *text = bearer(q);
-	int r;
+	const char *value = cw_rest_header(q, "Authorization");
+	struct cw_slice text;
+	int r = value ? cw_bearer(value, &text) : -ENOENT;
 
-	if (!text)
+	if (r == -ENOENT)
 		return 0;
-	r = take_token(q, text);
+	r = r == 0 ? take_token(q, text) : CW_E_AUTH;
 	return r != CW_E_AUTH || may_guess(a, q) ? r : CW_E_LIMIT;
 }
 

@@ -21,7 +21,5 @@ int cw_rest_auth_credentials(struct cw_rest_auth *a, struct cw_rest_request *q) 
 /* One more request. false: too many. */
 bool cw_rest_auth_rate(struct cw_rest_auth *a, const struct cw_rest_request *q) CW_MUST_CHECK;
 
-#define CW_TOKEN_PREFIX "cw_"
-#define CW_TOKEN_LEN    46 /* prefix and 256 bits of base64url */
 /* What is kept of a token. false: that is none. */
 bool cw_rest_token_hash(const char *text, size_t n, uint8_t ret[static CW_HASH_LEN]) CW_MUST_CHECK;

@@ -6,10 +6,10 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/err.h"
 #include "broker/rest/handle.h"
+#include "schema/rest/header.h"
 #include "schema/rest/query.h"
 #include "schema/rest/read.h"
 
@@ -27,21 +27,13 @@ bool cw_rest_take_query(struct cw_rest_request *q, const struct cw_rest_object *
 	return r == 0;
 }
 
-/* The media type without its parameters. */
-static bool is_type(const char *value, const char *type)
-{
-	size_t n = strlen(type);
-
-	return value && strncasecmp(value, type, n) == 0 && strchr("; \t", value[n]);
-}
-
 bool cw_rest_take_body(struct cw_rest_request *q, const struct cw_rest_object *o, void *to)
 {
 	struct cw_rest_errors *errs = cw_arena_alloc(q->arena, 1, sizeof *errs);
 	enum cw_problem problem = CW_PROBLEM_OVERLOADED;
 	int r = errs ? 0 : -ENOMEM;
 
-	if (!is_type(cw_rest_header(q, "Content-Type"), "application/json")) {
+	if (!cw_content_is_json(cw_rest_header(q, "Content-Type"))) {
 		cw_rest_problem(
 			q, CW_PROBLEM_UNSUPPORTED_MEDIA_TYPE, "the body must be application/json");
 		return false;
@@ -184,47 +176,18 @@ const char *cw_rest_tep_name(struct cw_rest_request *q, uint64_t id)
 
 /* ---- preconditions ---- */
 
-enum { TAG_MAX = 32 };
-
-static void tag_of(uint64_t version, char to[static TAG_MAX])
-{
-	(void) snprintf(to, TAG_MAX, "\"%llu\"", (unsigned long long) version);
-}
-
 void cw_rest_etag(struct cw_rest_request *q, uint64_t version)
 {
-	char tag[TAG_MAX];
+	char tag[CW_ETAG_STRLEN];
 
-	tag_of(version, tag);
-	cw_rest_add_header(q, "ETag", tag);
-}
-
-/* One of a list of tags (RFC 9110 8.8.3); weak: "W/" in front does not matter. */
-static bool names_tag(const char *list, const char *tag, bool weak)
-{
-	size_t n = strlen(tag);
-
-	for (const char *p = list; *p; p += strcspn(p, ","), p += *p == ',') {
-		p += strspn(p, " \t");
-		if (weak && strncmp(p, "W/", 2) == 0)
-			p += 2;
-		if (strncmp(p, tag, n) == 0 && strchr(", \t", p[n]))
-			return true;
-		if (*p == '*' && strchr(", \t", p[1]))
-			return true;
-		if (!*p)
-			break;
-	}
-	return false;
+	cw_rest_add_header(q, "ETag", cw_etag_str(version, tag));
 }
 
 bool cw_rest_modified(struct cw_rest_request *q, uint64_t version)
 {
 	const char *list = cw_rest_header(q, "If-None-Match");
-	char tag[TAG_MAX];
 
-	tag_of(version, tag);
-	if (!list || !names_tag(list, tag, true))
+	if (!list || !cw_if_none_match(list, version))
 		return true;
 	cw_rest_etag(q, version);
 	cw_rest_answer(q, 304, NULL);
@@ -233,17 +196,21 @@ bool cw_rest_modified(struct cw_rest_request *q, uint64_t version)
 
 bool cw_rest_if_match(struct cw_rest_request *q, uint64_t version)
 {
-	const char *list = cw_rest_header(q, "If-Match");
-	char tag[TAG_MAX];
+	const char *value = cw_rest_header(q, "If-Match");
+	char tag[CW_ETAG_STRLEN];
+	uint64_t seen = 0;
+	int r = value ? cw_if_match(value, &seen) : 0;
 
-	tag_of(version, tag);
-	if (list && names_tag(list, tag, false))
-		return true;
-	if (list)
-		cw_rest_problem(q, CW_PROBLEM_STALE, "it is at %s now", tag);
-	else
+	if (!value)
 		cw_rest_problem(q, CW_PROBLEM_PRECONDITION_REQUIRED,
 			"send If-Match with the ETag of what you saw");
+	else if (r == CW_E_SYNTAX)
+		cw_rest_problem(q, CW_PROBLEM_INVALID_HEADER,
+			"If-Match is one ETag as it was given, in its quotation marks");
+	else if (r < 0 || seen != version)
+		cw_rest_problem(q, CW_PROBLEM_STALE, "it is at %s now", cw_etag_str(version, tag));
+	else
+		return true;
 	return false;
 }
 
@@ -264,29 +231,22 @@ static bool hash_request(const struct cw_rest_request *q, uint8_t ret[static CW_
 	return good;
 }
 
-/* Idempotency-Key is a structured string in its draft, and a bare word in the world. */
 static bool take_key(struct cw_rest_request *q)
 {
-	const char *key = cw_rest_header(q, "Idempotency-Key");
-	size_t n = key ? strlen(key) : 0;
+	const char *value = cw_rest_header(q, "Idempotency-Key");
+	char key[CW_IDEMPOTENCY_KEY_MAX + 1];
+	int n;
 
-	if (!key || q->operation->repeat != CW_REST_key)
+	if (!value || q->operation->repeat != CW_REST_key)
 		return true;
-	if (n >= 2 && key[0] == '"' && key[n - 1] == '"') {
-		key++;
-		n -= 2;
-	}
-	for (size_t i = 0; i < n; i++)
-		if (key[i] < '!' || key[i] > '~')
-			n = 0;
-	if (n == 0 || n > CW_KEY_MAX) {
+	n = cw_idempotency_key(value, key);
+	if (n < 0) {
 		cw_rest_problem(q, CW_PROBLEM_INVALID_HEADER,
-			"Idempotency-Key is 1 to %d printable characters without blanks",
-			CW_KEY_MAX);
+			"Idempotency-Key is 1 to %d printable characters", CW_IDEMPOTENCY_KEY_MAX);
 		return false;
 	}
-	memcpy(q->cause.key, key, n);
-	q->cause.key_n = n;
+	memcpy(q->cause.key, key, (size_t) n);
+	q->cause.key_n = (size_t) n;
 	(void) snprintf(q->cause.scope, sizeof q->cause.scope, "%.63s", q->who.actor);
 	if (hash_request(q, q->cause.request))
 		return true;

@@ -7,6 +7,7 @@
 #include "broker/rest/rest_int.h"
 #include "schema/rest/cursor.h"
 #include "schema/rest/fields.h"
+#include "schema/rest/header.h"
 #include "schema/rest/id.h"
 #include "schema/rest/queries.h"
 #include "schema/rest/render.h"
@@ -79,7 +80,7 @@ struct cw_rest_list {
 	/* the list's */
 	struct cw_cursor at;
 	bool more;
-	enum { CW_REST_AS_JSON, CW_REST_AS_LINES, CW_REST_AS_CSV } as;
+	enum cw_media as;
 };
 /* Answers with a page, or all rows as NDJSON or CSV if that is what Accept asks for. l: of the
  * arena. */

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/err.h"
 #include "broker/rest/handle.h"
@@ -16,30 +15,11 @@ enum {
 	STREAM_MAX = 8 << 20, /* octets of STREAM_ROWS rows, far from it */
 };
 
-/* Accept of a list: the first type of ours that it names. false: none of them. */
 static bool take_accept(struct cw_rest_request *q, struct cw_rest_list *l)
 {
-	const char *accept = cw_rest_header(q, "Accept");
-
-	l->as = CW_REST_AS_JSON;
-	if (!accept || !*accept)
+	if (cw_accept(cw_rest_header(q, "Accept"),
+		    1u << CW_MEDIA_JSON | 1u << CW_MEDIA_NDJSON | 1u << CW_MEDIA_CSV, &l->as) == 0)
 		return true;
-	for (const char *p = accept; *p; p += strcspn(p, ","), p += *p == ',') {
-		size_t n = strcspn(p += strspn(p, " \t"), ",; \t");
-
-		if ((n == 16 && strncasecmp(p, "application/json", n) == 0) ||
-			(n == 13 && strncasecmp(p, "application/*", n) == 0) ||
-			(n == 3 && strncmp(p, "*/*", n) == 0))
-			return true;
-		if (n == 20 && strncasecmp(p, "application/x-ndjson", n) == 0) {
-			l->as = CW_REST_AS_LINES;
-			return true;
-		}
-		if (n == 8 && strncasecmp(p, "text/csv", n) == 0) {
-			l->as = CW_REST_AS_CSV;
-			return true;
-		}
-	}
 	cw_rest_problem(q, CW_PROBLEM_NOT_ACCEPTABLE,
 		"application/json, application/x-ndjson and text/csv can be given");
 	return false;
@@ -80,9 +60,9 @@ static bool take_cursor(struct cw_rest_request *q, struct cw_rest_list *l)
 
 void cw_rest_row(struct cw_rest_request *q, const struct cw_rest_list *l, const void *row)
 {
-	if (l->as == CW_REST_AS_JSON)
+	if (l->as == CW_MEDIA_JSON)
 		cw_rest_render(&q->out, l->row, row);
-	else if (l->as == CW_REST_AS_LINES)
+	else if (l->as == CW_MEDIA_NDJSON)
 		cw_rest_render_line(&q->out, l->row, row);
 	else
 		cw_rest_csv_row(&q->out, l->row, row);
@@ -178,11 +158,11 @@ static void answer_all(struct cw_rest_request *q, struct cw_rest_list *l)
 	s->l = l;
 	l->more = true;
 	q->mine = s;
-	if (l->as == CW_REST_AS_CSV)
+	if (l->as == CW_MEDIA_CSV)
 		cw_rest_csv_head(&q->out, l->row);
 	cw_rest_stream(q, 200,
-		l->as == CW_REST_AS_CSV ? "text/csv; charset=utf-8; header=present"
-					: "application/x-ndjson",
+		l->as == CW_MEDIA_CSV ? "text/csv; charset=utf-8; header=present"
+				      : "application/x-ndjson",
 		&stream);
 }
 
@@ -190,7 +170,7 @@ void cw_rest_list(struct cw_rest_request *q, struct cw_rest_list *l)
 {
 	if (!take_accept(q, l) || !take_cursor(q, l) || !cw_rest_reader(q))
 		return;
-	if (l->as == CW_REST_AS_JSON)
+	if (l->as == CW_MEDIA_JSON)
 		answer_page(q, l);
 	else
 		answer_all(q, l);

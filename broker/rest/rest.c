@@ -16,6 +16,7 @@
 #include "broker/rest/handlers.h"
 #include "broker/rest/listen.h"
 #include "broker/rest/rest_int.h"
+#include "schema/rest/json_in.h"
 #include "schema/rest/scope.h"
 
 #define STOP_LOOK_MS  20
@@ -62,35 +63,10 @@ void cw_rest_problem_errors(
 
 void cw_rest_problem_code(struct cw_rest_request *q, int code)
 {
-	static const struct {
-		int code;
-		enum cw_problem problem;
-	} known[] = {
-		{CW_E_POOL_EMPTY, CW_PROBLEM_POOL_EXHAUSTED},
-		{CW_E_QUOTA, CW_PROBLEM_QUOTA_EXCEEDED},
-		{CW_E_NOT_YOURS, CW_PROBLEM_NOT_FOUND},
-		{CW_E_GONE, CW_PROBLEM_LEASE_ENDED},
-		{CW_E_TEP, CW_PROBLEM_TEP_FAILED},
-		{CW_E_BUSY, CW_PROBLEM_OVERLOADED},
-		{CW_E_STORE_FULL, CW_PROBLEM_STORE_FULL},
-		{CW_E_STORE_IO, CW_PROBLEM_STORE_UNAVAILABLE},
-		{CW_E_STORE_CORRUPT, CW_PROBLEM_STORE_UNAVAILABLE},
-		{CW_E_CONFLICT, CW_PROBLEM_IN_USE},
-		{CW_E_STALE, CW_PROBLEM_STALE},
-		{CW_E_POLICY, CW_PROBLEM_POLICY},
-		{CW_E_SHUTDOWN, CW_PROBLEM_SHUTTING_DOWN},
-		{CW_E_KEY_REUSED, CW_PROBLEM_KEY_REUSED},
-		{-ENOENT, CW_PROBLEM_NOT_FOUND},
-		{-ENOMEM, CW_PROBLEM_OVERLOADED},
-	};
+	enum cw_problem problem = cw_problem_of_code(code);
 
-	for (size_t i = 0; i < CW_ARRAY_LEN(known); i++) {
-		if (known[i].code == code) {
-			cw_rest_problem(q, known[i].problem, NULL);
-			return;
-		}
-	}
-	cw_rest_problem(q, CW_PROBLEM_INTERNAL, "%s", cw_strerror(code));
+	cw_rest_problem(
+		q, problem, problem == CW_PROBLEM_INTERNAL ? "%s" : NULL, cw_strerror(code));
 }
 
 /* ---- before the handler ---- */
@@ -310,6 +286,7 @@ int cw_rest_new(const struct cw_rest_parts *parts, char *why, size_t why_n, stru
 	if (!r)
 		return -ENOMEM;
 	r->parts = *parts;
+	cw_json_init();
 	(void) cw_config_ref(r->parts.config);
 	e = cw_rest_roles_new(&r->parts.config->rest, why, why_n, &r->roles);
 	if (e == 0)
