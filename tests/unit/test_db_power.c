@@ -20,7 +20,7 @@
 #include "tests/lib/db-fixture.h"
 #include "tests/lib/shim-vfs.h"
 
-enum { CLIENTS = 240, GROUP = 16 };
+enum { CLIENTS = 240, GROUP = 16, KEYED = 3 /* every third has an idempotency key */ };
 
 /* What one client was told, and when by the recorder's count; 0: not. */
 static struct told {
@@ -28,6 +28,7 @@ static struct told {
 	size_t granted, renewed, ending /* asked */, ended;
 	int64_t granted_until_s, renewed_until_s;
 } told[CLIENTS];
+static struct cw_op_cause causes[CLIENTS];
 
 static void on_acquired(struct cw_op *op)
 {
@@ -39,12 +40,30 @@ static void on_acquired(struct cw_op *op)
 	*(t->granted ? &t->renewed : &t->granted) = shim_recorded();
 }
 
+static int show(const struct cw_op *op, unsigned *ret_status, char *to, size_t n)
+{
+	*ret_status = 201;
+	return snprintf(to, n, "%llu", (unsigned long long) op->u.acquire.lease.id);
+}
+
+static struct cw_op_cause *cause(unsigned client)
+{
+	struct cw_op_cause *c = &causes[client];
+
+	*c = (struct cw_op_cause){
+		.actor = "token", .verb = "lease.create", .scope = "tk_1", .answer = show};
+	c->key_n = (size_t) snprintf(c->key, sizeof c->key, "key %u", client);
+	return c;
+}
+
 static void ask(struct fx *fx, struct cw_op *op, unsigned client)
 {
 	char who[16];
 
-	(void) snprintf(who, sizeof who, "user:u%u", client);
+	(void) snprintf(who, sizeof who, "%s:u%u", client % KEYED ? "user" : "rest", client);
 	*op = fx_ask(fx, who, client);
+	if (client % KEYED == 0 && !told[client].granted)
+		op->cause = cause(client);
 	op->done = on_acquired;
 	cw_store_submit(fx->s, op);
 }
@@ -125,6 +144,31 @@ static bool promises_kept(struct cw_store_reader *r, size_t cut)
 	return true;
 }
 
+/* A lease with a key, its record and its audit row came together, or none of them did; and asking
+ * again gives the answer that was given. */
+static bool records_match(struct cw_store *s, size_t cut)
+{
+	struct fx fx = {.s = s, .now = {.steady_s = 2000, .wall_s = 1700001000}};
+	int64_t leases =
+		fx_sql_int(&fx, "SELECT count(*) FROM history WHERE principal GLOB 'rest:*'");
+
+	if (fx_sql_int(&fx, "SELECT count(*) FROM idempotency") != leases ||
+		fx_sql_int(&fx, "SELECT count(*) FROM audit") != leases)
+		return false;
+	for (unsigned i = KEYED; i < CLIENTS; i += KEYED) {
+		struct cw_op op = fx_ask(&fx, "rest:again", i);
+		struct cw_op_cause *c = cause(i);
+
+		if (!told[i].granted || told[i].granted > cut)
+			continue;
+		op.cause = c;
+		if (fx_run(&fx, &op) != 0 || !c->replayed ||
+			strtoull(c->body, NULL, 10) != told[i].lease.id)
+			return false;
+	}
+	return true;
+}
+
 static void look(const char *path, size_t cut, struct tally *t)
 {
 	const struct cw_store_config conf = {.backend = "sqlite", .path = path};
@@ -142,6 +186,8 @@ static void look(const char *path, size_t cut, struct tally *t)
 		bad(t, &t->unsound, why, cut);
 	else if (!promises_kept(r, cut))
 		bad(t, &t->lost, "what was answered is not there", cut);
+	else if (!records_match(s, cut))
+		bad(t, &t->lost, "leases and the records of their requests differ", cut);
 	(void) cw_store_reader_close(r);
 	(void) cw_store_close(s);
 }
