@@ -73,7 +73,8 @@ int cw_read_who(struct cw_store_reader *r, struct cw_addr4 addr, uint16_t port, 
 int cw_read_history(
 	struct cw_store_reader *r, uint64_t after, struct cw_tenure *to, size_t max) CW_MUST_CHECK;
 
-/* Tenures that the filter wants, by lease id. */
+/* Tenures that the filter wants, by lease id. Those of a principal or of a narrow prefix are looked up;
+ * else, and for what CW_OP_INDEX has not sorted yet, rows are looked at one by one. */
 int cw_read_history_page(struct cw_store_reader *r, const struct cw_history_filter *filter,
 	struct cw_page *page, struct cw_tenure *to, size_t max) CW_MUST_CHECK;
 /* One tenure by its lease id: 1, 0 or a code. */

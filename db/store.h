@@ -70,6 +70,7 @@ enum cw_op_kind {
 	CW_OP_JOB,    /* a job's run began or ended */
 	CW_OP_SAMPLE, /* remembers how full each pool is now */
 	CW_OP_TIDY,   /* up to `limit` old rows of all kinds but history and audit */
+	CW_OP_INDEX,  /* sorts some thousand more tenures by principal, if there are so many */
 	CW_OP_GROUP,  /* several of configuration as one, all or nothing */
 };
 
@@ -174,7 +175,8 @@ struct cw_op_confirm {
 };
 
 /* EXPIRE, FREE, PRUNE: `limit` rows at most; `count` says how many were done, next_due_s when the
- * next is due (INT64_MAX: none; for PRUNE on the wall clock). The bindings to stop come through the
+ * next is due (INT64_MAX: none; for PRUNE on the wall clock). INDEX knows no limit; `count` 0: there
+ * are not enough yet. It takes the writer some 6 to 18 ms, so jobs call it with pauses. The bindings to stop come through the
  * outbox hook as for every end. */
 struct cw_op_sweep {
 	unsigned limit;

@@ -46,6 +46,10 @@ static const char *const checks[] = {
 	"SELECT format('lease %d is ending, but its history does not say so', l.id)"
 	" FROM lease l JOIN history h ON h.id = l.id WHERE l.state = 2 AND h.end_id IS NOT l.generation"
 	" LIMIT " CW_SQ_FAULTS,
+	"SELECT format('lease %d is not found by its principal', h.id) FROM history h"
+	" WHERE h.id <= (SELECT max(last) FROM history_run) AND NOT EXISTS (SELECT 1 FROM history_of o"
+	" WHERE o.run = (SELECT min(last) FROM history_run WHERE last >= h.id)"
+	" AND o.principal = h.principal AND o.id = h.id) LIMIT " CW_SQ_FAULTS,
 	"SELECT format('lease %d has tags, but no history', lease) FROM lease_tag"
 	" WHERE NOT EXISTS (SELECT 1 FROM history h WHERE h.id = lease) LIMIT " CW_SQ_FAULTS,
 	"SELECT format('pool %s: %d active, %d ending, %d in quarantine, %d of them aside by its counters,"

@@ -27,6 +27,7 @@
 	" OR (SELECT application_id FROM pragma_application_id) = " TEXT(CW_SQ_APPLICATION)
 #define CW_SQ_BUSY_MS       2000
 #define CW_SQ_CHECKPOINT_AT 1000 /* pages of WAL */
+#define CW_SQ_RUN_ROWS      8192 /* 6 to 18 ms of the writer's time */
 
 struct cw_migration {
 	const char *name;
@@ -559,6 +560,7 @@ static int backend_open(const struct cw_store_config *conf, struct cw_db_errors 
 		return -ENOMEM;
 	b->lock_fd = b->file_fd = b->seen_fd = -1;
 	b->checkpoint_at = CW_SQ_CHECKPOINT_AT;
+	b->run_rows = CW_SQ_RUN_ROWS;
 	b->errors = errors;
 	b->memory = strcmp(conf->path, ":memory:") == 0;
 	(void) snprintf(name, sizeof name, "file:/cw-%u?vfs=memdb", atomic_fetch_add(&memories, 1));

@@ -67,6 +67,8 @@ int cw_sq_dispatch(struct cw_backend *b, struct cw_op *op, struct cw_batch *batc
 		return cw_sq_prune(b, op);
 	case CW_OP_TIDY:
 		return cw_sq_tidy(b, op);
+	case CW_OP_INDEX:
+		return cw_sq_index(b, op);
 	case CW_OP_HEARTBEAT:
 		return heartbeat(b, op);
 	case CW_OP_AUDIT:

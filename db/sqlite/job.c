@@ -155,9 +155,45 @@ int cw_sq_tidy(struct cw_backend *b, struct cw_op *op)
 	}
 	if (r == 0 && t->keep_samples_s > 0)
 		r = prune_samples(b, op, t);
+	if (r == 0 && t->count < t->limit) { /* one run of tenures that are all gone */
+		r = cw_sq_run(b, CW_SQ_RUN_EMPTY);
+		if (r == 0)
+			t->count += (unsigned) sqlite3_changes(b->db);
+	}
 	if (r == 0 && t->keep_job_runs_s > 0) {
 		cw_sq_int(b->st[CW_SQ_RUN_PRUNE], 1, op->now.wall_s - t->keep_job_runs_s);
 		r = prune(b, CW_SQ_RUN_PRUNE, 2, t);
 	}
+	return r;
+}
+
+/* ---- whose tenures ---- */
+
+int cw_sq_index(struct cw_backend *b, struct cw_op *op)
+{
+	sqlite3_stmt *st = b->st[CW_SQ_RUN_NEXT];
+	int64_t n, first, last;
+	int r;
+
+	op->u.sweep.count = 0;
+	cw_sq_int(st, 1, b->run_rows);
+	r = cw_sq_row(b, CW_SQ_RUN_NEXT);
+	if (r < 0)
+		return r;
+	n = sqlite3_column_int64(st, 0);
+	first = sqlite3_column_int64(st, 1);
+	last = sqlite3_column_int64(st, 2);
+	(void) sqlite3_reset(st);
+	if (n < b->run_rows)
+		return 0;
+	cw_sq_int(b->st[CW_SQ_RUN_NEW], 1, last);
+	cw_sq_int(b->st[CW_SQ_RUN_NEW], 2, first);
+	r = cw_sq_run(b, CW_SQ_RUN_NEW);
+	cw_sq_int(b->st[CW_SQ_RUN_FILL], 1, last);
+	cw_sq_int(b->st[CW_SQ_RUN_FILL], 2, first);
+	if (r == 0)
+		r = cw_sq_run(b, CW_SQ_RUN_FILL);
+	if (r == 0)
+		op->u.sweep.count = (unsigned) n;
 	return r;
 }

@@ -24,25 +24,98 @@ static bool wants_tenure(const void *item, const void *filter)
 	       (f->to_wall_s == 0 || t->started_wall_s < f->to_wall_s);
 }
 
+/* Up to which id tenures are sorted by principal. */
+static int sorted_upto(struct cw_sq_reader *r, uint64_t *ret)
+{
+	int got = cw_sq_step(r, CW_SQ_READ_HISTORY_TAIL);
+
+	if (got > 0)
+		*ret = (uint64_t) sqlite3_column_int64(r->st[CW_SQ_READ_HISTORY_TAIL], 0);
+	(void) sqlite3_reset(r->st[CW_SQ_READ_HISTORY_TAIL]);
+	return got < 0 ? got : 0;
+}
+
+static int walk_all(struct cw_sq_reader *r, const struct cw_history_filter *f, struct cw_page *page,
+	struct cw_tenure *to, size_t max)
+{
+	return cw_sq_walk(r, CW_SQ_READ_HISTORY, CW_SQ_READ_HISTORY_DOWN, page, to, sizeof *to, max,
+		cw_sq_tenure_row, wants_tenure, f);
+}
+
+/* From the newest, as far as they are not sorted. */
+static int walk_tail_down(struct cw_sq_reader *r, const struct cw_history_filter *f,
+	struct cw_page *page, uint64_t upto, struct cw_tenure *to, size_t max)
+{
+	int n;
+
+	cw_sq_int(r->st[CW_SQ_READ_HISTORY_DOWN], 2, (int64_t) upto);
+	n = walk_all(r, f, page, to, max);
+	cw_sq_int(r->st[CW_SQ_READ_HISTORY_DOWN], 2, 0);
+	return n;
+}
+
+static int walk_sorted(struct cw_sq_reader *r, const struct cw_history_filter *f,
+	struct cw_page *page, struct cw_tenure *to, size_t max)
+{
+	enum cw_sq_read up = CW_SQ_READ_HISTORY_OF, down = CW_SQ_READ_HISTORY_OF_DOWN;
+	sqlite3_stmt *st = r->st[page->newest ? down : up];
+	int n;
+
+	cw_sq_text(st, 2, f->principal);
+	n = cw_sq_walk(r, up, down, page, to, sizeof *to, max, cw_sq_tenure_row, wants_tenure, f);
+	(void) sqlite3_clear_bindings(st);
+	return n;
+}
+
+/* The sorted ones first, or, from the newest, those that are not. Within a transaction. */
+static int history_of(struct cw_sq_reader *r, const struct cw_history_filter *f,
+	struct cw_page *page, struct cw_tenure *to, size_t max)
+{
+	uint64_t upto = 0;
+	int n = 0, more, ret = sorted_upto(r, &upto);
+
+	if (ret < 0)
+		return ret;
+	if (!page->newest && page->at < upto) {
+		n = walk_sorted(r, f, page, to, max);
+		if (n < 0 || page->more)
+			return n;
+		page->at = upto;
+	} else if (page->newest && (page->at == 0 || page->at > upto + 1)) {
+		n = walk_tail_down(r, f, page, upto, to, max);
+		if (n < 0 || page->more)
+			return n;
+		page->at = upto + 1;
+	}
+	more = page->newest ? walk_sorted(r, f, page, to + n, max - (size_t) n)
+			    : walk_all(r, f, page, to + n, max - (size_t) n);
+	return more < 0 ? more : n + more;
+}
+
 int cw_sq_read_history_page(struct cw_store_reader *base, const struct cw_history_filter *f,
 	struct cw_page *page, struct cw_tenure *to, size_t max)
 {
 	struct cw_sq_reader *r = cw_sq_inside(base);
-	enum cw_sq_read up = CW_SQ_READ_HISTORY, down = CW_SQ_READ_HISTORY_DOWN;
+	enum cw_sq_read up = CW_SQ_READ_HISTORY_ON, down = CW_SQ_READ_HISTORY_ON_DOWN;
+	sqlite3_stmt *st = r->st[page->newest ? down : up];
+	int ret;
 
 	if (f->prefix.len >= CW_SQ_NARROW) {
-		sqlite3_stmt *st;
-
-		up = CW_SQ_READ_HISTORY_ON;
-		down = CW_SQ_READ_HISTORY_ON_DOWN;
-		st = r->st[page->newest ? down : up];
 		cw_sq_int(st, 2, f->prefix.addr.v);
 		cw_sq_int(
 			st, 3, f->prefix.addr.v | ~(uint32_t) (UINT64_MAX << (32 - f->prefix.len)));
 		cw_sq_int(st, 4, CW_SQ_LOOK + 1);
+		return cw_sq_walk(
+			r, up, down, page, to, sizeof *to, max, cw_sq_tenure_row, wants_tenure, f);
 	}
-	return cw_sq_walk(
-		r, up, down, page, to, sizeof *to, max, cw_sq_tenure_row, wants_tenure, f);
+	if (!f->principal)
+		return walk_all(r, f, page, to, max);
+	ret = cw_sq_begin_read(r);
+	if (ret < 0)
+		return ret;
+	ret = history_of(r, f, page, to, max);
+	cw_sq_end_read(r);
+	return ret;
 }
 
 int cw_sq_read_tenure(struct cw_store_reader *base, uint64_t lease, struct cw_tenure *ret)

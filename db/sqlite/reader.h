@@ -16,10 +16,13 @@
 #define CW_SQ_USER_SELECT                                                                \
 	"SELECT a.id, a.version, a.name, a.disabled, a.max_leases, coalesce(p.name, '')" \
 	" FROM account a LEFT JOIN pool p ON p.id = a.pool"
-#define CW_SQ_TENURE_SELECT                                                                      \
+#define CW_SQ_TENURE_COLUMNS                                                                     \
 	"SELECT h.id, h.pool, h.tep, h.addr, h.psid, h.ps_offset, h.ps_len, h.access, h.reason," \
-	" h.started, h.ended, h.client6, h.principal, h.moved_from, h.end_id, h.ending"          \
-	" FROM history h"
+	" h.started, h.ended, h.client6, h.principal, h.moved_from, h.end_id, h.ending"
+#define CW_SQ_TENURE_SELECT CW_SQ_TENURE_COLUMNS " FROM history h"
+#define CW_SQ_TENURE_SELECT_OF                                                               \
+	CW_SQ_TENURE_COLUMNS " FROM history_run r CROSS JOIN history_of o ON o.run = r.last" \
+			     " CROSS JOIN history h ON h.id = o.id WHERE o.principal = ?2 AND"
 #define CW_SQ_RESERVATION  "SELECT id, pool, addr, psid, principal, version FROM reservation"
 #define CW_SQ_EVENT_SELECT "SELECT id, wall_s, type, object_id, object, detail FROM event"
 #define CW_SQ_AUDIT_SELECT "SELECT id, wall_s, actor, peer, verb, object, detail, hash FROM audit"
@@ -65,11 +68,16 @@
 	X(WHO, CW_SQ_TENURE_SELECT " WHERE h.addr = ?1 AND h.ps_len = ?2 AND h.ps_offset = ?3 AND h.psid = ?4" \
 		" AND h.started <= ?5 ORDER BY h.started DESC, h.id DESC LIMIT 16")                        \
 	X(HISTORY, CW_SQ_TENURE_SELECT " WHERE h.id > ?1 ORDER BY h.id")                                     \
-	X(HISTORY_DOWN, CW_SQ_TENURE_SELECT " WHERE h.id < ?1 ORDER BY h.id DESC")                     \
+	X(HISTORY_DOWN, CW_SQ_TENURE_SELECT " WHERE h.id < ?1 AND h.id > coalesce(?2, 0)"              \
+		" ORDER BY h.id DESC")                                                                     \
 	X(HISTORY_ON, CW_SQ_TENURE_SELECT " INDEXED BY history_who WHERE h.addr BETWEEN ?2 AND ?3"     \
 		" AND h.id > ?1 ORDER BY h.id LIMIT ?4")                                                   \
 	X(HISTORY_ON_DOWN, CW_SQ_TENURE_SELECT " INDEXED BY history_who WHERE h.addr BETWEEN ?2 AND ?3" \
 		" AND h.id < ?1 ORDER BY h.id DESC LIMIT ?4")                                              \
+	X(HISTORY_OF, CW_SQ_TENURE_SELECT_OF " o.id > ?1 AND r.last > ?1 ORDER BY r.last, o.id")      \
+	X(HISTORY_OF_DOWN, CW_SQ_TENURE_SELECT_OF " o.id < ?1 AND r.first < ?1"                       \
+		" ORDER BY r.last DESC, o.id DESC")                                                        \
+	X(HISTORY_TAIL, "SELECT coalesce(max(last), 0) FROM history_run")                              \
 	X(HISTORY_END, CW_SQ_TENURE_SELECT " WHERE h.end_id > ?1 ORDER BY h.end_id")                   \
 	X(HISTORY_END_DOWN, CW_SQ_TENURE_SELECT " WHERE h.end_id < ?1 ORDER BY h.end_id DESC")         \
 	X(TENURE, CW_SQ_TENURE_SELECT " WHERE h.id = ?1")                                              \

@@ -105,6 +105,13 @@
 		" AND ended IS NOT NULL AND ended <= ?2 ORDER BY ended LIMIT ?3)"                          \
 		" RETURNING id, coalesce(end_id, id)")                                                     \
 	X(HISTORY_OLDEST, "SELECT min(ended) FROM history WHERE pool = ?1 AND ended IS NOT NULL")      \
+	X(RUN_NEXT, "SELECT count(*), min(id), max(id) FROM (SELECT id FROM history WHERE id >"        \
+		" (SELECT coalesce(max(last), 0) FROM history_run) ORDER BY id LIMIT ?1)")                 \
+	X(RUN_NEW, "INSERT INTO history_run (last, first) VALUES (?1, ?2)")                            \
+	X(RUN_FILL, "INSERT INTO history_of (run, principal, id) SELECT ?1, principal, id FROM history" \
+		" WHERE id BETWEEN ?2 AND ?1 ORDER BY principal, id")                                      \
+	X(RUN_EMPTY, "DELETE FROM history_run WHERE last = (SELECT last FROM history_run r WHERE"      \
+		" NOT EXISTS (SELECT 1 FROM history h WHERE h.id BETWEEN r.first AND r.last) LIMIT 1)")    \
 	X(RETENTIONS, "SELECT id, retention FROM pool WHERE retention > 0 UNION ALL"                   \
 		" SELECT id, retention FROM retired_pool WHERE retention > 0")                             \
 	X(OUTBOX_PUT, "INSERT OR REPLACE INTO outbox (lease, generation, what) VALUES (?1, ?2, ?3)")   \

@@ -104,6 +104,7 @@ struct cw_backend {
 	int wal_frames;           /* after the last commit */
 	uint64_t full_seen;       /* errors->full at the last checkpoint */
 	int checkpoint_at;        /* pages of WAL */
+	int run_rows;             /* tenures in a run of history_of */
 	struct cw_store_time now; /* of the operation that runs or ran last */
 	bool levels_due;          /* a change of configuration may have changed pools' levels */
 	bool audit_known;         /* the next two are those of the last row */
@@ -277,6 +278,7 @@ int cw_sq_group(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch);
 int cw_sq_token_op(struct cw_backend *b, struct cw_op *op);
 int cw_sq_job(struct cw_backend *b, struct cw_op *op, struct cw_batch *batch);
 int cw_sq_tidy(struct cw_backend *b, struct cw_op *op);
+int cw_sq_index(struct cw_backend *b, struct cw_op *op);
 
 /* ---- pool.c, user.c ---- */
 

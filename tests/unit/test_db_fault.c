@@ -36,6 +36,38 @@ struct told {
 };
 
 static struct told told[CLIENTS];
+static struct cw_op_cause causes[CLIENTS];
+
+static int show(const struct cw_op *op, unsigned *ret_status, char *to, size_t n)
+{
+	*ret_status = 201;
+	return snprintf(to, n, "%llu", (unsigned long long) op->u.acquire.lease.id);
+}
+
+/* Every third client comes with a key. */
+static struct cw_op_cause *cause(unsigned client)
+{
+	struct cw_op_cause *c = &causes[client];
+
+	*c = (struct cw_op_cause){
+		.actor = "token", .verb = "lease.create", .scope = "tk_1", .answer = show};
+	c->key_n = (size_t) snprintf(c->key, sizeof c->key, "key %u", client);
+	return c;
+}
+
+/* A user and a reservation of his, or neither. */
+static void add_both(struct fx *fx, unsigned i)
+{
+	struct cw_op user = {.kind = CW_OP_USER_ADD}, keep = {.kind = CW_OP_RESERVE_ADD},
+		     group = {.kind = CW_OP_GROUP};
+	struct cw_op *const both[] = {&user, &keep};
+
+	(void) snprintf(user.u.user.user.name, CW_NAME_MAX, "g%u", i);
+	keep.u.reservation.addr.v = fx_a4("10.0.0.128").v + i;
+	(void) snprintf(keep.u.reservation.principal, CW_NAME_MAX, "user:g%u", i);
+	group.u.group = (struct cw_op_group){.ops = both, .n = 2};
+	(void) !fx_run(fx, &group);
+}
 
 static void on_acquired(struct cw_op *op)
 {
@@ -58,8 +90,9 @@ static void tell_story(struct fx *fx, unsigned clients)
 		for (unsigned k = i; k < i + 3; k++) {
 			char who[16];
 
-			(void) snprintf(who, sizeof who, "user:u%u", k);
+			(void) snprintf(who, sizeof who, "%s:u%u", k % 3 == 2 ? "rest" : "user", k);
 			ops[k] = fx_ask(fx, who, k + 1);
+			ops[k].cause = k % 3 == 2 ? cause(k) : NULL;
 			ops[k].done = on_acquired;
 			cw_store_submit(fx->s, &ops[k]);
 		}
@@ -78,7 +111,32 @@ static void tell_story(struct fx *fx, unsigned clients)
 			told[i].ended = true;
 			told[i].end_result = fx_run(fx, &end);
 		}
+		if (i == 3)
+			add_both(fx, i);
 	}
+}
+
+static void print_fault(void *arg, const char *text)
+{
+	(void) arg;
+	print_message("# %s\n", text);
+}
+
+/* What is written in one transaction is there as a whole or not at all: a lease with its record and
+ * audit row, both halves of a group; counters, events and the chain are what the rows say. */
+static void check_whole(struct fx *fx)
+{
+	struct cw_store_reader *r;
+	int64_t leases =
+		fx_sql_int(fx, "SELECT count(*) FROM history WHERE principal GLOB 'rest:*'");
+
+	assert_int_equal(fx_sql_int(fx, "SELECT count(*) FROM idempotency"), leases);
+	assert_int_equal(fx_sql_int(fx, "SELECT count(*) FROM audit"), leases);
+	assert_int_equal(fx_sql_int(fx, "SELECT count(*) FROM account"),
+		fx_sql_int(fx, "SELECT count(*) FROM reservation"));
+	assert_int_equal(cw_store_reader_open(fx->s, &r), 0);
+	assert_int_equal(cw_store_check(r, print_fault, NULL), 0);
+	(void) cw_store_reader_close(r);
 }
 
 /* Opens what the power cut left and looks for everything that was promised. */
@@ -99,6 +157,7 @@ static void check_promises(struct fx *fx)
 		fx_sql_int(&after,
 			"SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'"),
 		0);
+	check_whole(&after);
 	for (unsigned i = 0; i < CLIENTS; i++) {
 		struct cw_lease l;
 
@@ -455,6 +514,7 @@ static void out_of_memory(bool ours)
 		}
 		failed += short_of;
 		assert_int_equal(fx.n_health, 0);
+		check_whole(&fx);
 		/* Memory came back, and so did the store. */
 		assert_int_equal(fx_acquire(&fx, "later", 99, NULL), 0);
 		assert_int_equal(fx_sql_int(&fx, "SELECT count(*) FROM history h WHERE NOT EXISTS"

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "db/sqlite/sqlite.h"
 #include "tests/lib/db-fixture.h"
 
 static struct cw_store_reader *reader(struct fx *fx)
@@ -20,6 +21,12 @@ static struct cw_store_reader *reader(struct fx *fx)
 }
 
 static const struct cw_event_filter any;
+
+static void on_fault(void *arg, const char *text)
+{
+	++*(unsigned *) arg;
+	print_message("# %s\n", text);
+}
 
 static int say(struct fx *fx, const char *type, const char *object, struct cw_op *op)
 {
@@ -319,11 +326,65 @@ static void history_by_page(void **state)
 	(void) cw_store_reader_close(r);
 }
 
+/* Sorted in runs or not yet, and some pruned: the same tenures in the same order. */
+static void history_of_one(void **state)
+{
+	struct fx *fx = *state;
+	const struct cw_history_filter f = {.principal = "bob"};
+	struct cw_op op = {.kind = CW_OP_INDEX};
+	struct cw_store_reader *r;
+	struct cw_lease l[60];
+	unsigned faults = 0;
+
+	(void) fx_simple(fx, "10.0.0.0/24");
+	cw_store_backend(fx->s)->run_rows = 16;
+	for (unsigned i = 0; i < 60; i++)
+		assert_int_equal(fx_acquire(fx, i % 4 ? "alice" : "bob", i + 1, &l[i]), 0);
+	r = reader(fx);
+	for (unsigned runs = 0; runs < 5; runs++) { /* three of them are whole */
+		for (unsigned down = 0; down < 2; down++) {
+			struct cw_page page = {.newest = down};
+			struct cw_tenure t[4];
+			unsigned n = 0;
+			int got;
+
+			do {
+				got = cw_read_history_page(r, &f, &page, t, 1 + runs % 4);
+				assert_true(got >= 0);
+				for (int i = 0; i < got; i++, n++)
+					assert_int_equal(t[i].lease, l[(down ? 14 - n : n) * 4].id);
+			} while (page.more);
+			assert_int_equal(n, 15);
+		}
+		assert_int_equal(fx_run(fx, &op), 0);
+		assert_int_equal(op.u.sweep.count, runs < 3 ? 16 : 0);
+		assert_int_equal(cw_store_check(r, on_fault, &faults), 0);
+	}
+	assert_int_equal(fx_sql_int(fx, "SELECT count(*) FROM history_run"), 3);
+	assert_int_equal(fx_sql(fx, "DELETE FROM history_of WHERE principal = 'bob' AND id ="
+				    " (SELECT min(id) FROM history_of)"),
+		SQLITE_OK);
+	assert_int_equal(cw_store_check(r, on_fault, &faults), 1);
+	/* A run whose tenures are all gone goes. */
+	assert_int_equal(
+		fx_sql(fx, "DELETE FROM outbox; DELETE FROM lease; DELETE FROM history WHERE id <="
+			   " (SELECT max(last) FROM history_run); UPDATE pool_use SET active = 0"),
+		SQLITE_OK);
+	op = (struct cw_op){.kind = CW_OP_TIDY};
+	op.u.tidy.limit = 100;
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(fx_run(fx, &op), 0);
+		assert_int_equal(op.u.tidy.count, i < 3);
+	}
+	assert_int_equal(fx_sql_int(fx, "SELECT count(*) FROM history_of"), 0);
+	(void) cw_store_reader_close(r);
+}
+
 /* A filter that finds little does not hold its thread for long: it says where it got to. */
 static void a_look_is_bounded(void **state)
 {
 	struct fx *fx = *state;
-	const struct cw_history_filter nobody = {.principal = "nobody"};
+	const struct cw_history_filter nobody = {.pool_id = 99};
 	const struct cw_event_filter never = {.type = "clock.jump"};
 	struct cw_page page = {0};
 	struct cw_store_reader *r;
@@ -371,6 +432,7 @@ int main(void)
 			configuration_is_events, fx_set_up_memory, fx_tear_down),
 		cmocka_unit_test_setup_teardown(old_ones_go, fx_set_up_memory, fx_tear_down),
 		cmocka_unit_test_setup_teardown(history_by_page, fx_set_up_memory, fx_tear_down),
+		cmocka_unit_test_setup_teardown(history_of_one, fx_set_up_file, fx_tear_down),
 		cmocka_unit_test_setup_teardown(a_look_is_bounded, fx_set_up_memory, fx_tear_down),
 	};
 
