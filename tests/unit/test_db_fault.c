@@ -111,7 +111,7 @@ static void tell_story(struct fx *fx, unsigned clients)
 			told[i].ended = true;
 			told[i].end_result = fx_run(fx, &end);
 		}
-		if (i == 3)
+		if (i == 0) /* the rest of the story with a cache made anew */
 			add_both(fx, i);
 	}
 }
