@@ -322,6 +322,33 @@ static bool take_named(struct cw_rest_request *q, const struct cw_rest_lease_cre
 	return false;
 }
 
+/* A tunnel can end there, and it is no TEP's own address. */
+static bool take_ipv6(struct cw_rest_request *q, const struct cw_addr6 *a)
+{
+	struct cw_rest_errors errs = {0};
+	struct cw_store_reader *r = cw_rest_reader(q);
+	struct cw_tep some[16];
+	uint64_t after = 0;
+	bool good = cw_addr6_is_tunnel_end(a);
+	int n = 0;
+
+	if (!r)
+		return false;
+	while (good && (n = cw_read_teps(r, after, some, CW_ARRAY_LEN(some))) > 0) {
+		for (int i = 0; i < n; i++)
+			good = good && !cw_addr6_eq(&some[i].ipv6, a);
+		after = some[n - 1].id;
+	}
+	if (n < 0) {
+		cw_rest_problem_code(q, n);
+	} else if (!good) {
+		cw_rest_error_add(&errs, CW_REST_IN_BODY, "/ipv6",
+			"no tunnel can end there: it must be a global address, and not a TEP's own");
+		cw_rest_problem_errors(q, CW_PROBLEM_INVALID_BODY, &errs);
+	}
+	return good && n == 0;
+}
+
 void cw_rest_do_createLease(struct cw_rest_request *q)
 {
 	const struct cw_rest_object *o = &cw_rest_lease_create_object;
@@ -333,7 +360,8 @@ void cw_rest_do_createLease(struct cw_rest_request *q)
 		cw_rest_problem_code(q, -ENOMEM);
 		return;
 	}
-	if (!cw_rest_take_query(q, NULL, NULL) || !cw_rest_take_body(q, o, body))
+	if (!cw_rest_take_query(q, NULL, NULL) || !cw_rest_take_body(q, o, body) ||
+		!take_ipv6(q, &body->ipv6))
 		return;
 	if (body->pool &&
 		(!cw_rest_reader(q) || !cw_rest_take_pool(q, q->reader, body->pool, &pool)))
