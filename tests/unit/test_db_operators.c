@@ -566,7 +566,9 @@ static void several_as_one(void **state)
 	group_of(&group, (struct cw_op *const[]){&del, &add, &keep}, 3, true);
 	add.u.pool.pool.id = add.u.pool.pool.version = 0;
 	keep.u.reservation.pool_id = 0;
+	add.cause = &c; /* its audit row goes with it, and the chain is whole */
 	assert_int_equal(fx_run(fx, &group), CW_E_CONFLICT);
+	add.cause = NULL;
 	assert_int_equal(group.u.group.failed, 0);
 	assert_true(del.result == CW_E_CONFLICT && add.result == 0 && keep.result == 0);
 	/* Behind a failure nothing is tried. */
