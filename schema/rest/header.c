@@ -237,7 +237,7 @@ bool cw_content_is_json(const char *value)
 {
 	static const char type[] = "application/json";
 
-	if (strncasecmp(value, type, sizeof type - 1) != 0)
+	if (!value || strncasecmp(value, type, sizeof type - 1) != 0)
 		return false;
 	value += sizeof type - 1;
 	value += strspn(value, blanks);

@@ -54,5 +54,5 @@ const char *cw_media_name(enum cw_media m);
 /* Accept (RFC 9110 12.5.1): the best of what is offered, 1 << enum cw_media each; among equals the first. NULL or empty:
  * the first. 0; CW_E_POLICY: none will do (problems are told as problem+json whatever was asked for). */
 int cw_accept(const char *value, unsigned offered, enum cw_media *ret) CW_MUST_CHECK;
-/* Content-Type: application/json, with no parameter but charset=utf-8. */
+/* Content-Type: application/json, with no parameter but charset=utf-8. NULL: there was none, false. */
 bool cw_content_is_json(const char *value);

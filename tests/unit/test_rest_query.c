@@ -440,6 +440,7 @@ static void media(void **state)
 		if (got != cases[i].want || r != (got == CW_MEDIAS ? CW_E_POLICY : 0))
 			fail_msg("%s: %u", cases[i].accept, got);
 	}
+	assert_false(cw_content_is_json(NULL));
 	assert_true(cw_content_is_json("application/json"));
 	assert_true(cw_content_is_json("Application/JSON ; charset=UTF-8"));
 	assert_true(cw_content_is_json("application/json;charset=\"utf-8\""));
