@@ -212,7 +212,8 @@ struct cw_op_tidy {
  * -EINVAL: what no row may hold. POOL_ADD takes its first ranges and exclusions along, all or
  * nothing; lifetimes left 0 become 3600, 60 and 86400 seconds (default, least, most), as far as
  * they fit each other. A pool's port-set shape never changes, nor can its ports 0-1023 be kept if
- * every set has some (offset > 6). Ranges and exclusions have no version and are not changed, only
+ * every set has some (offset > 6); the TEP of a pool, and the addresses of a TEP, do not while ACTIVE
+ * or ENDING leases are there (CW_E_CONFLICT). Ranges and exclusions have no version and are not changed, only
  * added and deleted; of a reservation the principal can be. RESERVE_ADD with pool_id 0 finds the
  * pool by the address and fills it in. */
 struct cw_op_pool {

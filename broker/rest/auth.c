@@ -13,16 +13,23 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "broker/rest/handle.h"
 #include "broker/rest/rest_int.h"
 #include "schema/rest/header.h"
 
-#define WRONG_PER_S 10 /* wrong tokens of one network, told so; more are told to wait */
+#define USES        256 /* tokens whose last use is remembered, by their number */
+#define USE_EVERY_S 60  /* the store keeps it no finer */
+#define WRONG_PER_S 10  /* wrong tokens of one network, told so; more are told to wait */
 
 struct cw_rest_auth {
 	const struct cw_rest_roles *roles;
 	pthread_mutex_t lock;
 	struct cw_limits *wrong;  /* sources that brought wrong credentials */
 	struct cw_limits *tokens; /* by the number of the token */
+	struct {
+		uint64_t token;
+		int64_t wall_s;
+	} used[USES]; /* what the store has been told */
 };
 
 int cw_rest_auth_new(
@@ -124,6 +131,39 @@ static bool may_come_from(const struct cw_token *t, const struct cw_rest_request
 	return false;
 }
 
+static void free_op(struct cw_op *op)
+{
+	(void) cw_free(op);
+}
+
+/* That a token was used, told to the store now and then. Nobody waits for it, and it is no harm if
+ * it is lost. */
+static void note_use(struct cw_rest_request *q, uint64_t token)
+{
+	struct cw_rest_auth *a = q->rest->auth;
+	struct cw_store_time now = {cw_rest_now_steady_s(q), wall_s(q)};
+	struct cw_op *op;
+	bool due;
+
+	(void) pthread_mutex_lock(&a->lock);
+	due = a->used[token % USES].token != token ||
+	      now.wall_s >= a->used[token % USES].wall_s + USE_EVERY_S ||
+	      now.wall_s < a->used[token % USES].wall_s;
+	if (due) {
+		a->used[token % USES].token = token;
+		a->used[token % USES].wall_s = now.wall_s;
+	}
+	(void) pthread_mutex_unlock(&a->lock);
+	op = due ? cw_zalloc(1, sizeof *op) : NULL;
+	if (!op)
+		return;
+	op->kind = CW_OP_TOKEN_USED;
+	op->now = now;
+	op->u.token.id = token;
+	op->done = free_op;
+	cw_store_submit(q->rest->parts.store, op);
+}
+
 static int take_token(struct cw_rest_request *q, struct cw_slice text)
 {
 	uint8_t hash[CW_HASH_LEN];
@@ -142,6 +182,7 @@ static int take_token(struct cw_rest_request *q, struct cw_slice text)
 		return r;
 	if (r == 0 || (t.expires_wall_s && t.expires_wall_s <= wall_s(q)) || !may_come_from(&t, q))
 		return CW_E_AUTH;
+	note_use(q, t.id);
 	q->who.token = t.id;
 	q->who.scopes = (uint32_t) t.scopes;
 	(void) snprintf(

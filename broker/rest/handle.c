@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -282,4 +283,119 @@ void cw_rest_show(
 {
 	cw_rest_render(&q->out, o, p);
 	cw_rest_answer_json(q, status);
+}
+
+int cw_rest_record(const struct cw_rest_object *o, const void *p, char *to, size_t n)
+{
+	struct cw_json_out out;
+
+	cw_json_out_init(&out, to, n);
+	cw_rest_render(&out, o, p);
+	return out.err ? out.err : (int) out.len;
+}
+
+struct cw_rest_request *cw_rest_of_op(const struct cw_op *op)
+{
+	return cw_container_of(op->cause, struct cw_rest_request, cause);
+}
+
+/* Of the recorded answer: Location and ETag are not kept with it. */
+static void recorded_headers(struct cw_rest_request *q, const char *base)
+{
+	static const char id[] = "{\"id\":\"", version[] = ",\"version\":";
+	const char *body = q->cause.body, *end = body + q->cause.body_n, *p;
+	char path[160];
+
+	if (q->cause.body_n < sizeof id || memcmp(body, id, sizeof id - 1) != 0)
+		return;
+	p = memchr(body + sizeof id - 1, '"', q->cause.body_n - (sizeof id - 1));
+	(void) snprintf(path, sizeof path, "%s%.*s", base,
+		p ? (int) (p - body - (sizeof id - 1)) : 0, body + sizeof id - 1);
+	cw_rest_add_header(q, "Location", path);
+	p = memmem(body, q->cause.body_n, version, sizeof version - 1);
+	if (p && p + sizeof version - 1 < end)
+		cw_rest_etag(q, strtoull(p + sizeof version - 1, NULL, 10));
+}
+
+void cw_rest_created(struct cw_rest_request *q, const char *base, uint64_t version,
+	const struct cw_rest_object *o, const void *p)
+{
+	char path[160], id[CW_ID_STRLEN];
+	uint64_t number;
+
+	if (q->cause.replayed) {
+		recorded_headers(q, base);
+		(void) cw_rest_replayed(q);
+		return;
+	}
+	memcpy(&number, (const char *) p + o->fields[0].offset, sizeof number);
+	(void) snprintf(path, sizeof path, "%s%s", base,
+		cw_id_str((enum cw_id_kind) o->fields[0].base, number, id));
+	cw_rest_add_header(q, "Location", path);
+	if (version)
+		cw_rest_etag(q, version);
+	cw_rest_show(q, 201, o, p);
+}
+
+/* ---- problems that name something ---- */
+
+static void problem_at(struct cw_rest_request *q, enum cw_problem problem, enum cw_rest_where where,
+	const char *name, const char *detail)
+{
+	struct cw_rest_errors *errs = cw_arena_alloc(q->arena, 1, sizeof *errs);
+	char pointer[64] = "";
+
+	if (!errs) {
+		cw_rest_problem_code(q, -ENOMEM);
+		return;
+	}
+	cw_rest_pointer_add(pointer, sizeof pointer, name, strlen(name));
+	cw_rest_error_add(errs, where, pointer, "%s", detail);
+	cw_rest_problem_errors(q, problem, errs);
+}
+
+void cw_rest_problem_query(struct cw_rest_request *q, const char *key, const char *detail)
+{
+	problem_at(q, CW_PROBLEM_INVALID_QUERY, CW_REST_IN_QUERY, key, detail);
+}
+
+void cw_rest_problem_member(
+	struct cw_rest_request *q, enum cw_problem problem, const char *member, const char *detail)
+{
+	problem_at(q, problem, CW_REST_IN_BODY, member, detail);
+}
+
+void cw_rest_problem_scope(
+	struct cw_rest_request *q, uint32_t missing, const char *member, const char *detail)
+{
+	struct cw_rest_errors errs = {0};
+	struct cw_problem_text t = {
+		.problem = CW_PROBLEM_INSUFFICIENT_SCOPE,
+		.scope = missing,
+		.errs = &errs,
+	};
+	char pointer[64] = "";
+
+	cw_rest_pointer_add(pointer, sizeof pointer, member, strlen(member));
+	cw_rest_error_add(&errs, CW_REST_IN_BODY, pointer, "%s", detail);
+	cw_rest_problem_text(q, &t);
+}
+
+int cw_rest_name_leases(struct cw_rest_request *q, uint64_t pool, struct cw_addr4 lo,
+	struct cw_addr4 hi, struct cw_rest_errors *errs)
+{
+	enum { NAMED = 10 };
+	const struct cw_lease_filter filter = {.pool_id = pool};
+	struct cw_lease_key after = {.addr = {lo.v - 1}, .psid = UINT16_MAX, .begin = lo.v == 0};
+	struct cw_lease *rows = cw_arena_alloc(q->arena, NAMED, sizeof *rows);
+	int n = rows ? cw_read_leases(q->reader, &filter, after, rows, NAMED) : -ENOMEM, named = 0;
+
+	for (int i = 0; i < n && rows[i].addr.v <= hi.v; i++, named++) {
+		char id[CW_ID_STRLEN], addr[CW_ADDR4_STRLEN];
+
+		cw_rest_error_add(errs, CW_REST_IN_PATH, "", "%s: %s, psid %u, %s of %s",
+			cw_id_str(CW_ID_LEASE, rows[i].id, id), cw_addr4_str(rows[i].addr, addr),
+			rows[i].ports.psid, cw_lease_state_name(rows[i].state), rows[i].principal);
+	}
+	return n < 0 ? n : named;
 }

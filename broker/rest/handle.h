@@ -58,6 +58,26 @@ bool cw_rest_if_match(struct cw_rest_request *q, uint64_t version);
 bool cw_rest_cause(struct cw_rest_request *q, const char *object, const char *detail);
 /* After a submit: a replayed answer is given as it was. true: that has been done. */
 bool cw_rest_replayed(struct cw_rest_request *q);
+/* What is new has been made: 201 with the object, Location (base and id) and ETag (version; 0: it has
+ * none); or as it was answered the first time. Ids come first in our objects. */
+void cw_rest_created(struct cw_rest_request *q, const char *base, uint64_t version,
+	const struct cw_rest_object *o, const void *p);
+/* What q->cause.answer is for an object: its text, or a code. Thread: the writer's too. */
+int cw_rest_record(const struct cw_rest_object *o, const void *p, char *to, size_t n);
+/* The request whose operation this is. Its `mine` and `arena` are at rest while the operation runs. */
+struct cw_rest_request *cw_rest_of_op(const struct cw_op *op);
+/* For a query that names what is not there: invalid-query, and which key. */
+void cw_rest_problem_query(struct cw_rest_request *q, const char *key, const char *detail);
+/* For a body in which one member does not go with the rest. */
+void cw_rest_problem_member(
+	struct cw_rest_request *q, enum cw_problem problem, const char *member, const char *detail);
+/* Not within what the caller may: insufficient-scope, naming the scope and the member. */
+void cw_rest_problem_scope(
+	struct cw_rest_request *q, uint32_t missing, const char *member, const char *detail);
+/* The first leases of the pool that are not free within lo..hi, into errs: their number or a code.
+ * Wants a reader. */
+int cw_rest_name_leases(struct cw_rest_request *q, uint64_t pool, struct cw_addr4 lo,
+	struct cw_addr4 hi, struct cw_rest_errors *errs);
 /* An object as the answer. */
 void cw_rest_show(
 	struct cw_rest_request *q, unsigned status, const struct cw_rest_object *o, const void *p);

@@ -73,6 +73,8 @@ void cw_rest_answer_json(struct cw_rest_request *q, unsigned status);
 /* A problem instead: whatever was written of the answer is dropped. fmt may be NULL. */
 void cw_rest_problem(struct cw_rest_request *q, enum cw_problem problem, const char *fmt, ...)
 	CW_PRINTF(3, 4);
+/* All of it but the request's id. */
+void cw_rest_problem_text(struct cw_rest_request *q, const struct cw_problem_text *text);
 /* All that is wrong with it. */
 void cw_rest_problem_errors(
 	struct cw_rest_request *q, enum cw_problem problem, const struct cw_rest_errors *errs);

@@ -29,8 +29,11 @@ void cw_rest_answer_json(struct cw_rest_request *q, unsigned status)
 	cw_rest_answer(q, status, "application/json");
 }
 
-static void answer_problem(struct cw_rest_request *q, const struct cw_problem_text *t)
+void cw_rest_problem_text(struct cw_rest_request *q, const struct cw_problem_text *text)
 {
+	struct cw_problem_text with_id = *text, *t = &with_id;
+
+	t->request_id = q->id;
 	cw_json_out_done(&q->out);
 	cw_json_out_grow(&q->out, CW_REST_ANSWER_MAX);
 	cw_problem_render(&q->out, t);
@@ -41,7 +44,7 @@ static void answer_problem(struct cw_rest_request *q, const struct cw_problem_te
 void cw_rest_problem(struct cw_rest_request *q, enum cw_problem problem, const char *fmt, ...)
 {
 	char detail[512];
-	struct cw_problem_text t = {.problem = problem, .request_id = q->id};
+	struct cw_problem_text t = {.problem = problem};
 	va_list args;
 
 	if (fmt) {
@@ -50,15 +53,15 @@ void cw_rest_problem(struct cw_rest_request *q, enum cw_problem problem, const c
 		va_end(args);
 		t.detail = detail;
 	}
-	answer_problem(q, &t);
+	cw_rest_problem_text(q, &t);
 }
 
 void cw_rest_problem_errors(
 	struct cw_rest_request *q, enum cw_problem problem, const struct cw_rest_errors *errs)
 {
-	const struct cw_problem_text t = {.problem = problem, .request_id = q->id, .errs = errs};
+	const struct cw_problem_text t = {.problem = problem, .errs = errs};
 
-	answer_problem(q, &t);
+	cw_rest_problem_text(q, &t);
 }
 
 void cw_rest_problem_code(struct cw_rest_request *q, int code)
@@ -108,11 +111,10 @@ static bool may(struct cw_rest_request *q)
 		return true;
 	if (!missing) /* "any", but somebody who has none at all */
 		missing = CW_SCOPE_POOLS_READ;
-	answer_problem(q, &(const struct cw_problem_text){
-				  .problem = CW_PROBLEM_INSUFFICIENT_SCOPE,
-				  .request_id = q->id,
-				  .scope = missing,
-			  });
+	cw_rest_problem_text(q, &(const struct cw_problem_text){
+					.problem = CW_PROBLEM_INSUFFICIENT_SCOPE,
+					.scope = missing,
+				});
 	return false;
 }
 

@@ -441,6 +441,12 @@ static int pool_get(struct cw_backend *b, const struct cw_pool *seen, struct cw_
 	return seen->version > 0 && seen->version != ret->version ? CW_E_STALE : 0;
 }
 
+/* Has leases that are forwarded, or may be: they are known by their TEP's addresses. */
+static bool is_live(const struct cw_sq_pool *p)
+{
+	return p && (p->use.active > 0 || p->use.ending > 0);
+}
+
 static int pool_set(struct cw_backend *b, struct cw_op_pool *op)
 {
 	struct cw_pool p = op->pool, old;
@@ -453,6 +459,8 @@ static int pool_set(struct cw_backend *b, struct cw_op_pool *op)
 	r = pool_check(&p);
 	if (r == 0)
 		r = named_id(b, CW_SQ_TEP_NAMED, op->tep, sizeof op->tep, &p.tep_id);
+	if (r == 0 && p.tep_id != old.tep_id && is_live(cw_sq_pool_by_id(b, p.id)))
+		r = CW_E_CONFLICT;
 	if (r < 0)
 		return r;
 	p.version = old.version + 1;
@@ -566,15 +574,28 @@ static int tep_get(struct cw_backend *b, const struct cw_tep *seen, struct cw_te
 	return seen->version > 0 && seen->version != ret->version ? CW_E_STALE : 0;
 }
 
+static bool tep_is_live(const struct cw_backend *b, uint64_t id)
+{
+	for (size_t i = 0; i < b->cache->n_pools; i++)
+		if (b->cache->pools[i].p.tep_id == id && is_live(&b->cache->pools[i]))
+			return true;
+	return false;
+}
+
 static int tep_set(struct cw_backend *b, struct cw_tep *t)
 {
 	struct cw_tep old, set = *t;
 	int r = tep_get(b, t, &old);
+	bool moves;
 
 	if (r == 0)
 		r = tep_check(t);
 	if (r < 0)
 		return r;
+	moves = t->has_ipv4 != old.has_ipv4 || (t->has_ipv4 && t->ipv4.v != old.ipv4.v) ||
+		!cw_addr6_eq(&t->ipv6, &old.ipv6);
+	if (moves && tep_is_live(b, t->id))
+		return CW_E_CONFLICT;
 	set.version = old.version + 1;
 	cw_sq_int(b->st[CW_SQ_TEP_SET], 1, (int64_t) set.id);
 	tep_bind(b->st[CW_SQ_TEP_SET], &set);
