@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "broker/rest/assets.h"
 #include "broker/rest/handlers.h"
 #include "broker/rest/listen.h"
 #include "broker/rest/rest_int.h"
@@ -147,6 +148,8 @@ bool cw_rest_admit(struct cw_rest_request *q, const char *method)
 		cw_rest_problem(q, CW_PROBLEM_SHUTTING_DOWN, NULL);
 		return false;
 	}
+	if (cw_rest_asset(q, m))
+		return false;
 	r = cw_route_find(m, q->path, strlen(q->path), &q->route);
 	if (r == CW_E_POLICY)
 		refuse_method(q);
