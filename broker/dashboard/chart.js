@@ -56,7 +56,7 @@ export function usageChart(samples, total, { low = 0, name, big = false }) {
 		onpointermove: (e) => point(e, samples, total, from, to),
 		onpointerleave: (e) => e.currentTarget.querySelector("output").replaceChildren(),
 	},
-	h("div", { class: "plot" }, svg, low ? h("span", { class: "ylow" }, `low at ${low} %`) : null),
+	h("div", { class: "plot" }, svg, low && big ? h("span", { class: "ylow" }, `low at ${low} %`) : null),
 	h("figcaption", {}, h("span", {}, `${span((to - from) / 1000)} ago`), h("output", {}), h("span", {}, "now")));
 	return figure;
 }

@@ -60,7 +60,7 @@ function had(d) {
 	return [
 		spans.length > 1 ? h("figure", { class: "life" }, timeline(spans.slice(0, 40), Math.min(...spans.map((x) => x.from)), end),
 			h("figcaption", {}, h("span", {}, local(rows.at(-1).granted_at)), h("span", {}, "now"))) : null,
-		table("History", [["Address"], ["Held by"], ["From"], ["Until"], ["For"], ["Ended by"], ["Access"], ["Lease"]], rows.map((t) => [
+		table("History", [["Address"], ["Held by"], ["From"], ["Until"], ["For", "nw"], ["Ended by"], ["Access"], ["Lease"]], rows.map((t) => [
 			t.lease, address(t), both(owner(t.owner), mono(t.ipv6)), when(t.granted_at), t.ended_at ? when(t.ended_at) : badge("active"),
 			span(((t.ended_at ? Date.parse(t.ended_at) : end) - Date.parse(t.granted_at)) / 1000), t.end_reason ?? "–", t.access, link(`leases/${t.lease}`, t.lease)])),
 		d.history.more ? h("p", { class: "note" }, `Only ${ROWS} are shown. Name a time, or use causewayctl history list.`) : null,
@@ -70,7 +70,7 @@ function had(d) {
 function render(d, state) {
 	const box = filters("find", state.route.params, [
 		{ name: "q", label: "Address, address:port, user, principal or lease", wide: true, placeholder: "192.0.2.9:2050" },
-		{ name: "at", label: "At this time (yours); empty: all", type: "datetime-local" }]);
+		{ name: "at", label: "At (your time)", type: "datetime-local" }]);
 	if (!d.text)
 		return page("Find", null, box, h("p", { class: "empty" }, "Who has an address, and who had it: ", h("code", {}, "192.0.2.9"), ", ", h("code", {}, "192.0.2.9:2050"), ", ",
 			h("code", {}, "alice"), ", ", h("code", {}, "user:alice"), ", ", h("code", {}, "ls_12"), "."));

@@ -48,6 +48,12 @@ export function when(iso, how = local) {
 	return iso ? h("time", { datetime: iso, title: iso }, how(iso)) : "–";
 }
 
+// In a list of what happened: the time of the day, once it is no longer just now.
+export function moment(iso) {
+	const s = (now() - Date.parse(iso)) / 1000;
+	return s < 60 ? relative(iso) : s < 43200 ? clock(iso) : local(iso).slice(5, 16);
+}
+
 export const ago = (iso) => when(iso, relative);
 
 export function bytes(n) {
@@ -65,8 +71,8 @@ export function percentUsed(u) {
 export function ports(p) {
 	if (!p)
 		return "all ports";
-	const some = p.ranges.slice(0, 3).map(([a, b]) => (a === b ? `${a}` : `${a}–${b}`)).join(", ");
-	return p.ranges.length > 3 ? `${some}, …` : some;
+	const some = p.ranges.slice(0, 2).map(([a, b]) => (a === b ? `${a}` : `${a}–${b}`)).join(", ");
+	return p.ranges.length > 2 ? `${some}, …` : some;
 }
 
 export function ip4(text) {

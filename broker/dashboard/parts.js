@@ -4,7 +4,7 @@ import { can, state } from "/assets/state.js";
 import { h } from "/assets/dom.js";
 import { query } from "/assets/api.js";
 import { stack } from "/assets/chart.js";
-import { ago, count, percentUsed, ports } from "/assets/format.js";
+import { count, moment, percentUsed, ports, when } from "/assets/format.js";
 
 export const href = (path, params) => `#/${path.split("/").map(encodeURIComponent).join("/")}${query(params)}`;
 export const link = (path, text, params) => h("a", { href: href(path, params) }, text);
@@ -127,7 +127,7 @@ export function summary(detail) {
 }
 
 export function eventRow(e) {
-	return h("li", { "data-key": `e${e.id}`, class: "event" }, h("span", { class: "at" }, ago(e.at)),
+	return h("li", { "data-key": `e${e.id}`, class: "event" }, h("span", { class: "at" }, when(e.at, moment)),
 		badge(e.type, eventTone(e.type)),
 		h("span", { class: "what" }, objectLink(e), " ", h("span", { class: "dim" }, summary(e.detail))));
 }

@@ -52,7 +52,7 @@ function render(d) {
 	return page("TEPs and sessions", null,
 		d.teps.length ? h("div", { class: "cards wide" }, d.teps.map((t) => card(t, d))) : h("p", { class: "empty" }, "There is no tunnel end point yet."),
 		panel("Sessions", { note: d.sessions ? `${d.sessions.more ? "the first " : ""}${plural(d.sessions.items.length, "client")} connected` : null },
-			d.sessions ? table("Sessions", [["Client"], ["Peer"], ["State"], ["Access"], ["Login"], ["Leases", "n"], ["Requests", "n"], ["In / out"], ["Since"], ["", "do"]], d.sessions.items.map((s) => [
+			d.sessions ? table("Sessions", [["Client"], ["Peer"], ["State"], ["Access"], ["Login", "nw"], ["Leases", "n"], ["Requests", "n"], ["In / out"], ["Since"], ["", "do"]], d.sessions.items.map((s) => [
 				s.id, owner(s.owner), mono(s.peer), badge(s.state), `${s.access} ${s.transport}${s.tls ? ", TLS" : ""}`, s.mechanism ?? "–", count(s.leases), count(s.requests),
 				`${bytes(s.octets_in)} / ${bytes(s.octets_out)}`, ago(s.since_at), button("Close", "leases:write", () => disconnect(s))]), "No client is connected. Leases live on without a connection.")
 				: h("p", { class: "empty" }, "Sessions are shown to tokens with the scope leases:read.")));

@@ -41,19 +41,17 @@ static void tag_of(const struct asset *a, char to[static 19])
 	to[1] = '\0';
 }
 
-bool cw_rest_asset(struct cw_rest_request *q, enum cw_rest_method method)
+bool cw_rest_is_asset(const struct cw_rest_request *q)
+{
+	return find(q->path) != NULL;
+}
+
+void cw_rest_asset(struct cw_rest_request *q)
 {
 	const struct asset *a = find(q->path);
 	const char *seen;
 	char tag[19];
 
-	if (!a)
-		return false;
-	if (method != CW_REST_GET) {
-		cw_rest_add_header(q, "Allow", "GET");
-		cw_rest_problem(q, CW_PROBLEM_METHOD_NOT_ALLOWED, "it has GET");
-		return true;
-	}
 	tag_of(a, tag);
 	cw_rest_add_header(q, "ETag", tag);
 	cw_rest_add_header(q, "Cache-Control", "no-cache"); /* asks each time, with the ETag */
@@ -67,9 +65,8 @@ bool cw_rest_asset(struct cw_rest_request *q, enum cw_rest_method method)
 	seen = cw_rest_header(q, "If-None-Match");
 	if (seen && (strstr(seen, tag) || strcmp(seen, "*") == 0)) {
 		cw_rest_answer(q, 304, NULL);
-		return true;
+		return;
 	}
 	cw_json_put_raw(&q->out, a->text, a->n);
 	cw_rest_answer(q, 200, a->type);
-	return true;
 }

@@ -5,5 +5,7 @@
 
 #include "broker/rest/request.h"
 
-/* If q->path is a file of the dashboard, q has its answer (200, 304, 405): true. */
-bool cw_rest_asset(struct cw_rest_request *q, enum cw_rest_method method) CW_MUST_CHECK;
+/* Is q->path a file of the dashboard? */
+bool cw_rest_is_asset(const struct cw_rest_request *q) CW_MUST_CHECK;
+/* Answers with it, 200 or 304. */
+void cw_rest_asset(struct cw_rest_request *q);

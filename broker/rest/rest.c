@@ -148,8 +148,13 @@ bool cw_rest_admit(struct cw_rest_request *q, const char *method)
 		cw_rest_problem(q, CW_PROBLEM_SHUTTING_DOWN, NULL);
 		return false;
 	}
-	if (cw_rest_asset(q, m))
+	if (cw_rest_is_asset(q)) {
+		if (m == CW_REST_GET)
+			return true;
+		q->route.allowed = 1u << CW_REST_GET;
+		refuse_method(q);
 		return false;
+	}
 	r = cw_route_find(m, q->path, strlen(q->path), &q->route);
 	if (r == CW_E_POLICY)
 		refuse_method(q);
@@ -163,7 +168,10 @@ bool cw_rest_admit(struct cw_rest_request *q, const char *method)
 
 void cw_rest_run(struct cw_rest_request *q)
 {
-	cw_rest_handlers[q->route.op](q);
+	if (q->operation)
+		cw_rest_handlers[q->route.op](q);
+	else
+		cw_rest_asset(q);
 }
 
 /* ---- life ---- */
