@@ -52,6 +52,10 @@ void cw_rest_asset(struct cw_rest_request *q)
 	const char *seen;
 	char tag[19];
 
+	if (!a) {
+		cw_rest_problem(q, CW_PROBLEM_NOT_FOUND, NULL);
+		return;
+	}
 	tag_of(a, tag);
 	cw_rest_add_header(q, "ETag", tag);
 	cw_rest_add_header(q, "Cache-Control", "no-cache"); /* asks each time, with the ETag */
