@@ -126,6 +126,8 @@ struct cw_reader_ops {
 		int64_t to_wall_s, int64_t step_s, struct cw_sample *to, size_t max);
 	int (*credentials)(
 		struct cw_store_reader *r, const char *user, struct cw_credential *to, size_t max);
+	int (*credentials_of)(
+		struct cw_store_reader *r, uint64_t user, struct cw_credential *to, size_t max);
 	int (*heartbeat)(struct cw_store_reader *r, struct cw_op_heartbeat *ret,
 		struct cw_store_time *ret_at);
 	int (*next_due)(

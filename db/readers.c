@@ -196,6 +196,12 @@ int cw_read_credentials(
 	return r->ops->credentials(r, user, to, max);
 }
 
+int cw_read_credentials_of(
+	struct cw_store_reader *r, uint64_t user, struct cw_credential *to, size_t max)
+{
+	return r->ops->credentials_of(r, user, to, max);
+}
+
 int cw_read_heartbeat(
 	struct cw_store_reader *r, struct cw_op_heartbeat *ret, struct cw_store_time *ret_at)
 {

@@ -112,6 +112,9 @@ int cw_read_samples(struct cw_store_reader *r, uint64_t pool_id, int64_t from_wa
  * code. */
 int cw_read_credentials(struct cw_store_reader *r, const char *user, struct cw_credential *to,
 	size_t max) CW_MUST_CHECK;
+/* Those of a user by id, enabled or not: what there is to show, not to log in with. */
+int cw_read_credentials_of(struct cw_store_reader *r, uint64_t user, struct cw_credential *to,
+	size_t max) CW_MUST_CHECK;
 /* What CW_OP_HEARTBEAT wrote last, and when; -ENOENT on a new database. */
 int cw_read_heartbeat(struct cw_store_reader *r, struct cw_op_heartbeat *ret,
 	struct cw_store_time *ret_at) CW_MUST_CHECK;

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,8 @@
 #include "schema/rest/header.h"
 #include "schema/rest/query.h"
 #include "schema/rest/read.h"
+
+enum { STRETCH = 4096 };
 
 /* ---- what came ---- */
 
@@ -165,6 +168,11 @@ static const char *name_of(struct cw_rest_request *q, uint64_t id, bool is_tep)
 	return names->v[names->n++].name;
 }
 
+const char *cw_rest_body_detail(struct cw_rest_request *q)
+{
+	return q->body_n < CW_TEXT_MAX ? cw_arena_strndup(q->arena, q->body, q->body_n) : NULL;
+}
+
 const char *cw_rest_pool_name(struct cw_rest_request *q, uint64_t id)
 {
 	return name_of(q, id, false);
@@ -232,6 +240,20 @@ static bool hash_request(const struct cw_rest_request *q, uint8_t ret[static CW_
 	return good;
 }
 
+/* A plain hash of a body with a password would be an easier thing to guess it by than its verifier.
+ * As costly as that one: RFC 5802 5.1. */
+static bool stretch(struct cw_op_cause *c)
+{
+	uint8_t plain[CW_HASH_LEN];
+	int r;
+
+	memcpy(plain, c->request, sizeof plain);
+	r = PKCS5_PBKDF2_HMAC((const char *) plain, sizeof plain, (const unsigned char *) c->key,
+		(int) c->key_n, STRETCH, EVP_sha256(), CW_HASH_LEN, c->request);
+	OPENSSL_cleanse(plain, sizeof plain);
+	return r == 1;
+}
+
 static bool take_key(struct cw_rest_request *q)
 {
 	const char *value = cw_rest_header(q, "Idempotency-Key");
@@ -249,7 +271,7 @@ static bool take_key(struct cw_rest_request *q)
 	memcpy(q->cause.key, key, (size_t) n);
 	q->cause.key_n = (size_t) n;
 	(void) snprintf(q->cause.scope, sizeof q->cause.scope, "%.63s", q->who.actor);
-	if (hash_request(q, q->cause.request))
+	if (hash_request(q, q->cause.request) && (!q->secret || stretch(&q->cause)))
 		return true;
 	cw_rest_problem_code(q, -ENOMEM);
 	return false;

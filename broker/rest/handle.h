@@ -56,6 +56,8 @@ bool cw_rest_if_match(struct cw_rest_request *q, uint64_t version);
  * Idempotency-Key if the operation takes one. object: what it is done to, "" if complete() says it
  * later; detail: JSON without secrets, or NULL. */
 bool cw_rest_cause(struct cw_rest_request *q, const char *object, const char *detail);
+/* The body as the detail of a cause, in as far as it fits; NULL: none. Not for bodies with secrets. */
+const char *cw_rest_body_detail(struct cw_rest_request *q);
 /* After a submit: a replayed answer is given as it was. true: that has been done. */
 bool cw_rest_replayed(struct cw_rest_request *q);
 /* What is new has been made: 201 with the object, Location (base and id) and ETag (version; 0: it has

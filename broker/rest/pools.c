@@ -399,12 +399,6 @@ static void updated(struct cw_rest_request *q)
 		answer_pool(q, 200, &p->pool);
 }
 
-/* What the audit log says of a change: the body, which has no secrets, in as far as it fits. */
-static const char *body_as_detail(const struct cw_rest_request *q)
-{
-	return q->body_n < CW_TEXT_MAX ? cw_arena_strndup(q->arena, q->body, q->body_n) : NULL;
-}
-
 void cw_rest_do_updatePool(struct cw_rest_request *q)
 {
 	struct cw_rest_pool_patch *body = cw_arena_alloc(q->arena, 1, sizeof *body);
@@ -424,7 +418,7 @@ void cw_rest_do_updatePool(struct cw_rest_request *q)
 	if (body->tep)
 		(void) snprintf(p->tep, sizeof p->tep, "%s", body->tep);
 	if (fits(q, &p->pool) &&
-		cw_rest_cause(q, cw_id_str(CW_ID_POOL, p->pool.id, id), body_as_detail(q)))
+		cw_rest_cause(q, cw_id_str(CW_ID_POOL, p->pool.id, id), cw_rest_body_detail(q)))
 		cw_rest_submit(q, updated);
 }
 

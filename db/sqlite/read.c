@@ -508,6 +508,15 @@ static int read_credentials(
 	return ret;
 }
 
+static int read_credentials_of(
+	struct cw_store_reader *base, uint64_t user, struct cw_credential *to, size_t max)
+{
+	struct cw_sq_reader *r = cw_sq_inside(base);
+
+	cw_sq_int(r->st[CW_SQ_READ_CREDENTIALS_OF], 1, (int64_t) user);
+	return cw_sq_collect(r, CW_SQ_READ_CREDENTIALS_OF, to, sizeof *to, max, decode_credential);
+}
+
 static int read_heartbeat(
 	struct cw_store_reader *base, struct cw_op_heartbeat *ret, struct cw_store_time *ret_at)
 {
@@ -603,6 +612,7 @@ static const struct cw_reader_ops reader_ops = {
 	.job_runs = cw_sq_read_job_runs,
 	.samples = cw_sq_read_samples,
 	.credentials = read_credentials,
+	.credentials_of = read_credentials_of,
 	.heartbeat = read_heartbeat,
 	.next_due = read_next_due,
 	.backup = cw_sq_backup,

@@ -108,6 +108,7 @@
 	X(COUNT_AUDIT, "SELECT count(*) FROM audit")                                                   \
 	X(CREDENTIALS, "SELECT c.kind, c.verifier FROM account a JOIN credential c ON c.account = a.id" \
 		" WHERE a.name = ?1 AND a.disabled = 0 ORDER BY c.kind")                                   \
+	X(CREDENTIALS_OF, "SELECT kind, verifier FROM credential WHERE account = ?1 ORDER BY kind")    \
 	X(HEARTBEAT, "SELECT boot_id, boot_ms, steady_s, wall_s FROM broker_state"                     \
 		" WHERE id = 1 AND boot_id IS NOT NULL")                                                   \
 	X(NEXT_EXPIRY, "SELECT min(due) FROM lease WHERE state = 1")                                   \
