@@ -80,7 +80,8 @@ static void teps(void **state)
 static void a_tep_in_use_stays(void **state)
 {
 	struct fx *fx = *state;
-	struct cw_op op = {.kind = CW_OP_TEP_DEL}, move = {.kind = CW_OP_POOL_SET}, other;
+	struct cw_op op = {.kind = CW_OP_TEP_DEL}, move = {.kind = CW_OP_POOL_SET},
+		     set = {.kind = CW_OP_TEP_SET}, other;
 	struct cw_store_reader *r = reader(fx);
 	struct cw_lease l;
 	uint64_t p = fx_simple(fx, "10.0.0.0/24");
@@ -92,14 +93,21 @@ static void a_tep_in_use_stays(void **state)
 	assert_int_equal(fx_run(fx, &other), 0);
 	assert_int_equal(cw_read_pools(r, p - 1, &move.u.pool.pool, 1), 1);
 	(void) snprintf(move.u.pool.tep, sizeof move.u.pool.tep, "other");
-	assert_int_equal(fx_run(fx, &move), 0);
-	assert_int_equal(
-		fx_run(fx, &op), CW_E_CONFLICT); /* the lease's: it stays where it is programmed */
-	assert_int_equal(fx_lease(fx, l.id).tep_id, l.tep_id);
+	assert_int_equal(fx_run(fx, &move), CW_E_CONFLICT); /* they are where they are programmed */
+	assert_int_equal(cw_read_tep_id(r, l.tep_id, &set.u.tep), 1);
+	set.u.tep.draining = true;
+	assert_int_equal(fx_run(fx, &set), 0);
+	set.u.tep.ipv6.b[15] ^= 1;
+	assert_int_equal(fx_run(fx, &set), CW_E_CONFLICT); /* and their clients know it by these */
+	set.u.tep.ipv6.b[15] ^= 1;
+	set.u.tep.has_ipv4 = !set.u.tep.has_ipv4;
+	assert_int_equal(fx_run(fx, &set), CW_E_CONFLICT);
 	fx_release(fx, &l, CW_END_RELEASE);
+	assert_int_equal(fx_run(fx, &set), 0);
+	assert_int_equal(fx_run(fx, &move), 0);
 	op.u.tep.version = 9;
 	assert_int_equal(fx_run(fx, &op), CW_E_STALE);
-	op.u.tep.version = 1;
+	op.u.tep.version = 3;
 	assert_int_equal(fx_run(fx, &op), 0);
 	assert_int_equal(fx_lease(fx, l.id).tep_id, 0);
 	assert_int_equal(fx_acquire(fx, "u", 1, &l), 0);
