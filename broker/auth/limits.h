@@ -30,7 +30,7 @@ int cw_limits_new(
 struct cw_limits *cw_limits_free(struct cw_limits *l);
 void cw_limits_configure(struct cw_limits *l, const struct cw_limits_config *conf);
 
-struct cw_source cw_source_of(const struct sockaddr *sa); /* NULL: Unix socket */
+struct cw_source cw_source_of(const struct sockaddr *sa);      /* NULL: Unix socket */
 struct cw_source cw_source_network(const struct cw_source *s); /* the whole /64 or /24 as one */
 /* true: it may come in, and cw_limits_leave() must follow. */
 bool cw_limits_enter(struct cw_limits *l, const struct cw_source *s, int64_t now_ms) CW_MUST_CHECK;

@@ -82,12 +82,13 @@ static enum MHD_Result look_at_header(void *arg, enum MHD_ValueKind kind, const 
 }
 
 /* RFC 9112 3.2, 6.1, 6.3. NULL: nothing is wrong with it. */
-static const char *framing_fault(
-	struct MHD_Connection *conn, const char *version, enum cw_problem *ret_problem)
+static const char *framing_fault(struct MHD_Connection *conn, const char *version,
+	enum cw_problem *ret_problem, bool *ret_bare)
 {
 	struct head h = {0};
 
 	(void) MHD_get_connection_values_n(conn, MHD_HEADER_KIND, look_at_header, &h);
+	*ret_bare = !h.lengths && !h.codings;
 	*ret_problem = CW_PROBLEM_HEADERS_TOO_LARGE;
 	if (h.headers > HEADERS_MAX || h.octets > HEAD_MAX)
 		return "more than 64 headers, or more than 16 KiB of them";
@@ -329,10 +330,14 @@ static bool append_body(struct exchange *x, const char *p, size_t n)
 static enum MHD_Result on_head(struct exchange *x, const char *method, const char *version)
 {
 	enum cw_problem problem;
-	const char *fault = framing_fault(x->conn, version, &problem);
+	bool bare;
+	const char *fault = framing_fault(x->conn, version, &problem, &bare);
 
 	find_peer(x);
 	x->state = BODY;
+	/* libmicrohttpd takes a header without a name for the end of the head, and what follows for
+	 * the next request: where a body belongs and none was announced, nothing follows. */
+	x->q.close = bare && method[0] == 'P';
 	if (fault) {
 		x->q.close = true;
 		cw_rest_problem(&x->q, problem, "%s", fault);
