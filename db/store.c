@@ -292,7 +292,7 @@ static void release_stopped(struct cw_store *s, const struct cw_op_confirm *conf
 		const struct cw_confirm *c = &confirm->items[i];
 		struct parked *p = cw_map_get_u64(s->stopping, c->lease);
 
-		if (p && c->generation == p->generation)
+		if (p && (c->generation == p->generation || (!c->generation && c->result < 0)))
 			release_stopping(s, p, c->result == 0 ? 0 : CW_E_TEP);
 	}
 }

@@ -162,8 +162,8 @@ struct cw_op_tag {
  * is never rolled back (then those who wait get CW_E_TEP and the lease stays). A remove that
  * succeeded moves ENDING -> QUARANTINED (or FREE if nobody was told of the lease or the pool has no
  * quarantine). A failed remove leaves the row: it is tried again; who waits for it to stop gets
- * CW_E_TEP. Entries of an older generation
- * are ignored. */
+ * CW_E_TEP, also by an entry with generation 0, which says nothing else. Entries of an older
+ * generation are ignored. */
 struct cw_confirm {
 	uint64_t lease;
 	uint64_t generation;

@@ -22,6 +22,7 @@
 #define POOLS_AT_ONCE 16
 #define PARK_TRIES    3
 #define PARK_MS       500
+#define STOP_TRIES    11 /* of PARK_MS: longer than a TEP's deadline */
 
 /* ---- time ---- */
 
@@ -327,12 +328,37 @@ void cw_engine_resubmit(struct cw_engine *e, struct cw_engine_req *req)
 	cw_store_submit(e->store, &req->op);
 }
 
+static void park_arm(struct cw_engine *e)
+{
+	bool need = !cw_list_empty(&e->parked) || !cw_list_empty(&e->stops);
+
+	if (!e->park_armed && need)
+		cw_timer_start(e->park_timer, PARK_MS);
+	e->park_armed = need;
+}
+
+/* Who waits for a stop hears when it is late: a TEP that is down may be so for long. */
+static void look_at_stops(struct cw_engine *e)
+{
+	cw_list_for_each (it, &e->stops) {
+		struct cw_engine_req *req = cw_container_of(it, struct cw_engine_req, in_parked);
+		const struct cw_confirm late = {req->op.u.end.id, 0, CW_E_TEP};
+
+		if (req->tries < UINT8_MAX && ++req->tries >= STOP_TRIES)
+			cw_tep_confirm(e, &late, 1, true);
+	}
+}
+
 void cw_engine_submit(struct cw_engine *e, struct cw_engine_req *req)
 {
 	req->engine = e;
 	req->tries = 0;
 	e->stats.requests++;
 	cw_list_init(&req->in_parked);
+	if (req->op.kind == CW_OP_END && req->op.u.end.wait_stopped) {
+		cw_list_append(&e->stops, &req->in_parked);
+		park_arm(e);
+	}
 	cw_engine_resubmit(e, req);
 }
 
@@ -385,6 +411,7 @@ static void req_finished(struct cw_engine_req *req)
 	struct cw_engine *e = req->engine;
 
 	e->outstanding--;
+	cw_list_remove(&req->in_parked);
 	/* Full, but only because nobody has looked at the clock: free what is due and try again. */
 	if (req->op.kind == CW_OP_ACQUIRE && req->op.result == CW_E_POOL_EMPTY && !e->stopping &&
 		req->tries < PARK_TRIES && cw_sweep_may_free(e)) {
@@ -398,13 +425,6 @@ static void req_finished(struct cw_engine_req *req)
 	if (req->op.result < 0)
 		count_failure(e, req->op.result);
 	req->done(req);
-}
-
-static void park_arm(struct cw_engine *e)
-{
-	if (!e->park_armed && !cw_list_empty(&e->parked))
-		cw_timer_start(e->park_timer, PARK_MS);
-	e->park_armed = !cw_list_empty(&e->parked);
 }
 
 void cw_engine_park(struct cw_engine *e, struct cw_engine_req *req)
@@ -439,6 +459,7 @@ static void on_park_timer(void *arg)
 
 	e->park_armed = false;
 	cw_engine_unpark(e, false);
+	look_at_stops(e);
 	e->park_epoch++;
 	park_arm(e);
 }
@@ -549,6 +570,7 @@ size_t cw_engine_outstanding(const struct cw_engine *e)
 
 void cw_engine_poke(struct cw_engine *e)
 {
+	look_at_stops(e);
 	cw_sweep_look(e);
 	for (unsigned i = 0; i < e->n_teps && !e->stopping; i++)
 		cw_tep_poke(e->teps[i]);
@@ -647,6 +669,7 @@ int cw_engine_new(const struct cw_engine_config *conf, struct cw_engine **ret)
 	e->health = 1; /* nothing to say */
 	e->inbox.task.fn = on_inbox;
 	cw_list_init(&e->parked);
+	cw_list_init(&e->stops);
 	cw_list_init(&e->confirm_retry);
 	r = -pthread_mutex_init(&e->inbox.lock, NULL);
 	if (r < 0) {

@@ -39,6 +39,7 @@ struct cw_work {
 	uint8_t what; /* CW_OUTBOX_* */
 	bool confirm; /* the store waits to hear of it */
 	bool sync;    /* found by comparison */
+	bool awaited; /* a removal that an operator may wait for: that it failed is told too */
 	bool there;   /* the TEP may have something for this key already */
 	uint8_t tries;
 };
@@ -201,6 +202,7 @@ struct cw_engine {
 	struct cw_timer *sweep_timer, *beat_timer, *park_timer, *confirm_timer;
 	struct cw_heartbeat beat;
 	struct cw_list parked;        /* acquires that wait for a sweep */
+	struct cw_list stops;         /* ends that wait for their TEP, by in_parked */
 	struct cw_list confirm_retry; /* struct cw_confirm_op */
 	bool park_armed;
 	uint8_t park_epoch;

@@ -179,7 +179,8 @@ static void batch_results(struct cw_tep_batch *b, const int *items)
 		/* What may work in a moment is no answer yet. */
 		bool answer = ok || items[i] != -EAGAIN || w->tries >= QUICK_TRIES;
 
-		if (w->confirm && confirm && (ok || (answer && w->what == CW_OUTBOX_APPLY)))
+		if (w->confirm && confirm &&
+			(ok || (answer && (w->what == CW_OUTBOX_APPLY || w->awaited))))
 			confirm[n++] =
 				(struct cw_confirm){w->lease, w->generation, ok ? 0 : CW_E_TEP};
 		if (!ok)
@@ -205,11 +206,11 @@ static void refuse(struct cw_engine_tep *t, const struct cw_work *w, size_t n, b
 	char *mark = (char *) t;
 
 	for (size_t i = 0; confirm && i < n; i++) {
-		if (w[i].what != CW_OUTBOX_APPLY || !w[i].confirm)
+		if (!w[i].confirm || (w[i].what != CW_OUTBOX_APPLY && !w[i].awaited))
 			continue;
 		confirm[k++] = (struct cw_confirm){w[i].lease, w[i].generation, CW_E_TEP};
 		/* Its removal, which the rollback will ask for, has nothing to remove. */
-		if (!sent && w[i].tries == 0 && !w[i].there)
+		if (w[i].what == CW_OUTBOX_APPLY && !sent && w[i].tries == 0 && !w[i].there)
 			(void) !cw_map_put_u64(t->never_sent, w[i].lease, mark, NULL);
 	}
 	cw_tep_confirm(t->engine, confirm, k, false);
@@ -437,10 +438,10 @@ static void submit_while_down(struct cw_engine_tep *t, const struct cw_work *w)
 {
 	const struct cw_confirm gone = {w->lease, w->generation, 0};
 
-	if (w->what == CW_OUTBOX_APPLY)
-		refuse(t, w, 1, false);
-	else if (w->what == CW_OUTBOX_REMOVE && cw_map_take_u64(t->never_sent, w->lease))
+	if (w->what == CW_OUTBOX_REMOVE && cw_map_take_u64(t->never_sent, w->lease))
 		cw_tep_confirm(t->engine, &gone, 1, true);
+	else
+		refuse(t, w, 1, false);
 }
 
 void cw_tep_submit(struct cw_engine_tep *t, const struct cw_outbox_entry *entry)
@@ -459,6 +460,7 @@ void cw_tep_submit(struct cw_engine_tep *t, const struct cw_outbox_entry *entry)
 		.expires_s = l->expires_s,
 		.what = (uint8_t) what,
 		.confirm = what != CW_OUTBOX_REFRESH,
+		.awaited = what == CW_OUTBOX_REMOVE && l->reason == CW_END_REVOKE,
 		.there = again || entry->replaces,
 	};
 	int64_t left_s = what == CW_OUTBOX_REFRESH

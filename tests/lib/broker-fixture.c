@@ -308,6 +308,15 @@ int bx_end(struct bx *b, uint64_t lease, enum cw_end_reason reason)
 	return wait_for(b, &c);
 }
 
+int bx_revoke(struct bx *b, uint64_t lease)
+{
+	struct call c = {
+		.req.op = {.kind = CW_OP_END,
+			.u.end = {.id = lease, .reason = CW_END_REVOKE, .wait_stopped = true}}};
+
+	return wait_for(b, &c);
+}
+
 int bx_find(struct bx *b, const char *who, unsigned n, struct cw_lease *ret)
 {
 	struct call c = {.req.op = {.kind = CW_OP_FIND, .u.find = {.client6 = bx_client(n)}}};
@@ -326,6 +335,22 @@ void bx_acquire_begin(struct bx *b, const char *who, unsigned n, int *ret)
 
 	assert_non_null(c);
 	fill(b, &c->req.op, who, n);
+	c->own = true;
+	c->ret = ret;
+	*ret = 1;
+	c->req.done = on_done;
+	cw_engine_submit(b->engine, &c->req);
+}
+
+void bx_revoke_begin(struct bx *b, uint64_t lease, int *ret)
+{
+	struct call *c = calloc(1, sizeof *c);
+
+	assert_non_null(c);
+	c->req.op.kind = CW_OP_END;
+	c->req.op.u.end.id = lease;
+	c->req.op.u.end.reason = CW_END_REVOKE;
+	c->req.op.u.end.wait_stopped = true;
 	c->own = true;
 	c->ret = ret;
 	*ret = 1;

@@ -55,8 +55,11 @@ int bx_acquire(
 int bx_renew(struct bx *b, const char *who, unsigned n, uint32_t addr,
 	struct cw_lease *ret); /* named, may move */
 int bx_end(struct bx *b, uint64_t lease, enum cw_end_reason reason);
+/* As an operator: 0 when its TEP has stopped. */
+int bx_revoke(struct bx *b, uint64_t lease);
 int bx_find(struct bx *b, const char *who, unsigned n, struct cw_lease *ret);
 /* The same without waiting: *ret must be 1 (running) before; the result replaces it. */
 void bx_acquire_begin(struct bx *b, const char *who, unsigned n, int *ret);
+void bx_revoke_begin(struct bx *b, uint64_t lease, int *ret);
 struct cw_addr6 bx_client(unsigned n);
 struct cw_engine_stats bx_stats(struct bx *b);

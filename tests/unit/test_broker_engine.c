@@ -179,6 +179,36 @@ static void refused_removal_is_tried_again(void **state)
 	assert_null(fake_tep_get(l.addr.v));
 }
 
+/* Who waits for the stop is told, whatever becomes of it, and the stop comes all the same. */
+static void a_revocation_is_waited_for(void **state)
+{
+	static const enum fake_tep_mode modes[] = {FAKE_REFUSE_REMOVE, FAKE_DEAD};
+	struct bx *b = *state;
+	struct cw_lease l;
+	int again;
+
+	assert_int_equal(bx_acquire(b, "ip6:a", 1, &l), 0);
+	assert_int_equal(bx_revoke(b, l.id), 0);
+	assert_null(fake_tep_get(l.addr.v));
+	assert_int_equal(bx_revoke(b, l.id), CW_E_GONE);
+	for (size_t i = 0; i < CW_ARRAY_LEN(modes); i++) {
+		assert_int_equal(bx_acquire(b, "ip6:a", 1, &l), 0);
+		fake_tep.mode = modes[i];
+		assert_int_equal(bx_revoke(b, l.id), CW_E_TEP);
+		/* Again: nothing is on its way to the TEP, so it is the time that is up. */
+		bx_revoke_begin(b, l.id, &again);
+		bx_settle(b);
+		assert_int_equal(again, 1);
+		for (unsigned k = 0; k < 20 && again == 1; k++)
+			bx_advance(b, 1);
+		assert_int_equal(again, CW_E_TEP);
+		fake_tep.mode = FAKE_OK;
+		bx_advance(b, 60);
+		assert_null(fake_tep_get(l.addr.v));
+		assert_int_equal(bx_revoke(b, l.id), CW_E_GONE);
+	}
+}
+
 static void expiry_and_quarantine(void **state)
 {
 	struct bx *b = *state;
@@ -661,6 +691,8 @@ int main(void)
 			transient_is_tried_again, bx_set_up_memory, bx_tear_down),
 		cmocka_unit_test_setup_teardown(
 			refused_removal_is_tried_again, bx_set_up_memory, bx_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_revocation_is_waited_for, bx_set_up_memory, bx_tear_down),
 		cmocka_unit_test_setup_teardown(expiry_and_quarantine, open_rest, bx_tear_down),
 		cmocka_unit_test_setup_teardown(
 			full_pool_looks_at_the_clock_itself, open_rest, bx_tear_down),
