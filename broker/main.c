@@ -28,6 +28,7 @@
 #include "broker/checkdb.h"
 #include "broker/compare.h"
 #include "broker/differs.h"
+#include "broker/events/hub.h"
 #include "broker/lease/engine.h"
 #include "broker/outside.h"
 #include "broker/rest/rest.h"
@@ -50,6 +51,7 @@ struct daemon {
 	struct cw_auth *auth;
 	struct cw_tsp_access *tsp;
 	struct cw_tsp_io *tsp_io;
+	struct cw_hub *hub;
 	struct cw_rest *rest;
 	unsigned stops; /* of the two, that are awaited */
 	struct cw_timer *watchdog, *stop_timer;
@@ -169,6 +171,7 @@ static void take_down(struct daemon *d)
 	d->tsp = cw_tsp_access_free(d->tsp);
 	d->auth = cw_auth_free(d->auth);
 	d->engine = cw_engine_free(d->engine);
+	d->hub = cw_hub_free(d->hub); /* after the writer, which it hears */
 	if (cw_loop_free(d->loop) < 0)
 		cw_log(CW_LOG_WARNING, CW_F(CW_F_EVENT("stop.leak")),
 			"a handle was still open at the end");
@@ -224,6 +227,7 @@ static void on_engine_ready(void *arg)
 		.loop = d->loop,
 		.engine = d->engine,
 		.store = d->store,
+		.hub = d->hub,
 		.config = d->conf,
 		.config_path = d->config_path,
 	};
@@ -454,6 +458,9 @@ static int bring_up(struct daemon *d)
 		r = compare_at_start(d);
 	if (r < 0)
 		return fail("configuration", r, why);
+	r = cw_hub_new(d->loop, 0, &d->hub);
+	if (r < 0)
+		return fail("events", r, why);
 	ec = (struct cw_engine_config){
 		.loop = d->loop,
 		.store = d->store,
@@ -462,6 +469,8 @@ static int bring_up(struct daemon *d)
 		.health = on_health,
 		.transition = on_transition,
 		.arg = d,
+		.events = cw_hub_events,
+		.events_arg = d->hub,
 	};
 	r = cw_auth_new(d->loop, d->store, &d->auth);
 	if (r == 0)

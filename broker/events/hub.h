@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Live events: what the store reports after each commit, kept for a while in memory and handed to
  * whoever follows. Events have ids that grow in the order of commits, so a follower that is behind
- * what is kept reads the database up to it and misses nothing. Threads: cw_hub_events() the store's
- * writer; the rest any. */
+ * what is kept reads the database up to it and misses nothing. Who follows is woken from the loop,
+ * a few times per second at most, so that a thousand of them cost the store's writer nothing.
+ * Threads: cw_hub_events() the store's writer; new and free the loop's; the rest any. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,12 +11,15 @@
 
 #include "base/defs.h"
 #include "base/list.h"
+#include "base/loop.h"
 #include "db/store.h"
+
+enum { CW_HUB_WAKE_MS = 20 };
 
 struct cw_hub;
 
-/* Events kept; 0: 4096. */
-int cw_hub_new(size_t kept, struct cw_hub **ret) CW_MUST_CHECK;
+/* Events kept; 0: 4096. loop NULL (tests): the writer wakes. */
+int cw_hub_new(struct cw_loop *loop, size_t kept, struct cw_hub **ret) CW_MUST_CHECK;
 struct cw_hub *cw_hub_free(struct cw_hub *h); /* nobody follows. NULL is fine */
 
 /* The store's hook. arg is the hub. */
@@ -23,24 +27,39 @@ void cw_hub_events(void *arg, const struct cw_live_event *events, size_t n);
 
 struct cw_hub_follower {
 	struct cw_list in_hub; /* the hub's */
+	bool follows, waits;   /* likewise */
 	uint64_t after;        /* the last one it has got */
-	bool waits;            /* the hub's */
+	bool replay; /* CW_HUB_BEHIND until its owner, who has read the database, says false */
+	struct cw_event_filter filter; /* type and object; no time */
 	/* Called once for each CW_HUB_WAIT, under the hub's lock: must not call the hub. */
 	void (*wake)(struct cw_hub_follower *f);
+	/* Called under the lock before CW_HUB_WAIT is returned. */
+	void (*suspend)(struct cw_hub_follower *f);
+	/* Gets the text of an event, under the lock. false: no room, it comes again. */
+	bool (*take)(struct cw_hub_follower *f, const char *text, size_t n);
 };
 
-/* Follows from what comes now (after 0), or after an id. */
-void cw_hub_follow(struct cw_hub *h, struct cw_hub_follower *f, uint64_t after);
-void cw_hub_leave(struct cw_hub *h, struct cw_hub_follower *f); /* also if it does not follow */
+/* Follows what comes after f->after; without replay and with 0 what comes from now on. */
+void cw_hub_follow(struct cw_hub *h, struct cw_hub_follower *f);
+/* Also if it does not follow. wake() is not called any more. */
+void cw_hub_leave(struct cw_hub *h, struct cw_hub_follower *f);
 
-/* The next event after f->after, which moves on: CW_HUB_EVENT and *ret; CW_HUB_BEHIND: it is not
- * kept any more, read the database and set f->after; CW_HUB_WAIT: there is none, suspend(f) was
- * called under the lock and wake() will be. */
-enum cw_hub_next { CW_HUB_EVENT, CW_HUB_BEHIND, CW_HUB_WAIT };
-enum cw_hub_next cw_hub_next(struct cw_hub *h, struct cw_hub_follower *f,
-	void (*suspend)(struct cw_hub_follower *f), struct cw_event *ret);
-/* Wakes all who wait, for good or because time has passed. */
-void cw_hub_wake(struct cw_hub *h);
+enum cw_hub_next {
+	CW_HUB_TAKEN,  /* take() got at least one, and f->after has moved on */
+	CW_HUB_RENDER, /* *ret has no text yet: make one, give it to cw_hub_rendered(), ask again */
+	CW_HUB_BEHIND, /* the next ones are not kept any more: read the database, see below */
+	CW_HUB_WAIT,   /* there is none; suspend() was called and wake() will be */
+	CW_HUB_OVER,   /* cw_hub_close() */
+};
+/* What comes after f->after. BEHIND: *ret_upto is an id; who has read all that the database has
+ * sets f->after to it, if it is greater than the last one read. */
+enum cw_hub_next cw_hub_next(
+	struct cw_hub *h, struct cw_hub_follower *f, struct cw_event *ret, uint64_t *ret_upto);
+/* The text of an event, for all who follow: copied. Without memory it is asked for again. */
+void cw_hub_rendered(struct cw_hub *h, uint64_t id, const char *text, size_t n);
+/* Whether a filter wants an event, but for its time. */
+bool cw_hub_wants(const struct cw_event_filter *filter, const struct cw_event *e) CW_PURE;
+
+void cw_hub_wake(struct cw_hub *h);  /* all who wait */
+void cw_hub_close(struct cw_hub *h); /* for good: CW_HUB_OVER for everybody */
 size_t cw_hub_followers(struct cw_hub *h);
-/* The newest id seen. */
-uint64_t cw_hub_newest(struct cw_hub *h);

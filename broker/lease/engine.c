@@ -182,6 +182,13 @@ static void on_req_done(struct cw_op *op)
 	(void) pthread_mutex_unlock(&in->lock);
 }
 
+static void on_events(void *arg, const struct cw_live_event *events, size_t n)
+{
+	const struct cw_engine *e = arg;
+
+	e->conf.events(e->conf.events_arg, events, n);
+}
+
 static void on_health(void *arg, int result)
 {
 	struct cw_engine *e = arg;
@@ -699,7 +706,10 @@ const struct cw_tep *cw_engine_unopened(const struct cw_engine *e)
 
 int cw_engine_start(struct cw_engine *e, char *why, size_t why_n)
 {
-	const struct cw_store_hooks hooks = {.arg = e, .outbox = on_outbox, .health = on_health};
+	const struct cw_store_hooks hooks = {.arg = e,
+		.outbox = on_outbox,
+		.events = e->conf.events ? on_events : NULL,
+		.health = on_health};
 	struct cw_store_reader *reader = NULL;
 	int r;
 

@@ -38,6 +38,9 @@ struct cw_engine_config {
 	 * before ready. May be NULL. */
 	void (*transition)(void *arg, int what, const struct cw_lease *lease);
 	void *arg;
+	/* The store's hook of that name, on its writer's thread. May be NULL. */
+	void (*events)(void *arg, const struct cw_live_event *events, size_t n);
+	void *events_arg;
 };
 
 /* A request of an access: embed it, fill op.kind (ACQUIRE, FIND, END or what the store offers else)

@@ -183,6 +183,12 @@ const char *cw_rest_tep_name(struct cw_rest_request *q, uint64_t id)
 	return name_of(q, id, true);
 }
 
+void cw_rest_forget_names(struct cw_rest_request *q)
+{
+	if (q->names)
+		q->names->n = 0;
+}
+
 /* ---- preconditions ---- */
 
 void cw_rest_etag(struct cw_rest_request *q, uint64_t version)

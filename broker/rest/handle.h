@@ -40,6 +40,8 @@ int64_t cw_rest_now_steady_s(const struct cw_rest_request *q);
 /* The name of a pool or TEP, kept for the request: rows have ids. "" if it is gone. */
 const char *cw_rest_pool_name(struct cw_rest_request *q, uint64_t id);
 const char *cw_rest_tep_name(struct cw_rest_request *q, uint64_t id);
+/* Looks them up again from here on. */
+void cw_rest_forget_names(struct cw_rest_request *q);
 
 /* ---- preconditions (RFC 9110 13) ---- */
 

@@ -22,6 +22,7 @@
 
 #define STOP_LOOK_MS  20
 #define CLOCK_LOOK_MS 1000
+#define CUT_US        2000000 /* streams whose readers do not read, at the end */
 
 /* ---- answers that are no handler's ---- */
 
@@ -265,6 +266,9 @@ static void on_stop_timer(void *arg)
 	struct cw_rest *r = arg;
 
 	if (atomic_load(&r->active) > 0) {
+		if (cw_clock_now(cw_loop_clock(r->parts.loop)).mono_us >= r->cut_at_us)
+			for (unsigned i = 0; i < r->n_listeners; i++)
+				cw_rest_listener_cut(r->listener[i]);
 		cw_timer_start(r->stop_timer, STOP_LOOK_MS);
 		return;
 	}
@@ -291,6 +295,15 @@ static void on_clock_timer(void *arg)
 	cw_timer_start(r->clock_timer, CLOCK_LOOK_MS);
 }
 
+/* Who waits for an event looks whether it is time for a comment. */
+static void on_tick_timer(void *arg)
+{
+	struct cw_rest *r = arg;
+
+	cw_hub_wake(r->parts.hub);
+	cw_timer_start(r->tick_timer, CW_REST_TICK_MS);
+}
+
 int cw_rest_new(const struct cw_rest_parts *parts, char *why, size_t why_n, struct cw_rest **ret)
 {
 	struct cw_rest *r = cw_zalloc(1, sizeof *r);
@@ -313,7 +326,11 @@ int cw_rest_new(const struct cw_rest_parts *parts, char *why, size_t why_n, stru
 	if (e == 0)
 		e = cw_timer_new(r->parts.loop, on_clock_timer, r, &r->clock_timer);
 	if (e == 0)
+		e = cw_timer_new(r->parts.loop, on_tick_timer, r, &r->tick_timer);
+	if (e == 0) {
 		on_clock_timer(r);
+		on_tick_timer(r);
+	}
 	if (e == 0)
 		e = cw_random(r->cursor_key.octets, sizeof r->cursor_key.octets);
 	if (e == 0)
@@ -339,6 +356,8 @@ void cw_rest_stop(struct cw_rest *r, void (*done)(void *arg), void *arg)
 	atomic_store(&r->stopping, true);
 	for (unsigned i = 0; i < r->n_listeners; i++)
 		cw_rest_listener_quiesce(r->listener[i]);
+	cw_hub_close(r->parts.hub);
+	r->cut_at_us = cw_clock_now(cw_loop_clock(r->parts.loop)).mono_us + CUT_US;
 	cw_timer_start(r->stop_timer, 0);
 }
 
@@ -352,6 +371,7 @@ struct cw_rest *cw_rest_free(struct cw_rest *r)
 		(void) unlink(r->parts.config->rest.socket);
 	r->stop_timer = cw_timer_free(r->stop_timer);
 	r->clock_timer = cw_timer_free(r->clock_timer);
+	r->tick_timer = cw_timer_free(r->tick_timer);
 	(void) cw_rest_readers_free(r->readers);
 	(void) cw_rest_auth_free(r->auth);
 	(void) cw_rest_roles_free(r->roles);

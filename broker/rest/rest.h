@@ -9,6 +9,7 @@
 
 #include "base/defs.h"
 #include "base/loop.h"
+#include "broker/events/hub.h"
 #include "broker/lease/engine.h"
 #include "broker/settings.h"
 #include "db/store.h"
@@ -19,6 +20,7 @@ struct cw_rest_parts {
 	struct cw_loop *loop; /* all borrowed */
 	struct cw_engine *engine;
 	struct cw_store *store;
+	struct cw_hub *hub;
 	struct cw_config *config; /* referenced */
 	const char *config_path;
 };

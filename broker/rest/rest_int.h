@@ -14,7 +14,7 @@
 #include "broker/rest/server.h"
 #include "schema/rest/cursor.h"
 
-enum { CW_REST_LISTENERS_MAX = 16, CW_REST_THREADS = 2 };
+enum { CW_REST_LISTENERS_MAX = 16, CW_REST_THREADS = 2, CW_REST_TICK_MS = 5000 };
 
 struct cw_rest {
 	struct cw_rest_parts parts;
@@ -29,10 +29,13 @@ struct cw_rest {
 	_Atomic size_t active; /* requests that have begun and are not over */
 	struct cw_rest_counters *counters;
 	_Atomic int64_t wall_minus_steady_s;
+	_Atomic unsigned streams;        /* of events */
 	struct cw_cursor_key cursor_key; /* constant after the start */
 	/* the loop's */
 	struct cw_timer *clock_timer;
+	struct cw_timer *tick_timer; /* of event streams */
 	struct cw_timer *stop_timer;
+	int64_t cut_at_us;
 	void (*stopped)(void *arg);
 	void *stopped_arg;
 };

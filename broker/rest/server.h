@@ -20,6 +20,8 @@ struct cw_rest_server_conf {
 int cw_rest_listener_open(struct cw_rest *r, const struct cw_rest_server_conf *conf,
 	struct cw_rest_listener **ret) CW_MUST_CHECK;
 void cw_rest_listener_quiesce(struct cw_rest_listener *l); /* accepts no more */
+/* Ends the connections of streams whose readers do not read: any thread. */
+void cw_rest_listener_cut(struct cw_rest_listener *l);
 /* Nothing may be suspended. Joins the threads. NULL is fine. */
 struct cw_rest_listener *cw_rest_listener_close(struct cw_rest_listener *l);
 

@@ -10,12 +10,14 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "broker/rest/server.h"
@@ -32,6 +34,8 @@ struct cw_rest_listener {
 	struct cw_rest *rest;
 	struct MHD_Daemon *daemon;
 	bool is_unix;
+	pthread_mutex_t lock;   /* of streams */
+	struct cw_list streams; /* struct exchange */
 };
 
 struct exchange {
@@ -41,6 +45,7 @@ struct exchange {
 	struct cw_loop_task task;
 	cw_rest_handler_t *on_loop;
 	const struct cw_rest_stream *stream;
+	struct cw_list in_streams;
 	char *uri;
 	char *body;
 	size_t body_cap;
@@ -146,7 +151,12 @@ static ssize_t pull(void *arg, uint64_t pos, char *to, size_t n)
 void cw_rest_stream(struct cw_rest_request *q, unsigned status, const char *type,
 	const struct cw_rest_stream *stream)
 {
-	inside(q)->stream = stream;
+	struct exchange *x = inside(q);
+
+	x->stream = stream;
+	(void) pthread_mutex_lock(&x->listener->lock);
+	cw_list_append(&x->listener->streams, &x->in_streams);
+	(void) pthread_mutex_unlock(&x->listener->lock);
 	cw_rest_answer(q, status, type);
 }
 
@@ -280,8 +290,12 @@ static void completed(
 	*mine = NULL;
 	if (!x)
 		return;
-	if (x->stream)
+	if (x->stream) {
+		(void) pthread_mutex_lock(&x->listener->lock);
+		cw_list_remove(&x->in_streams);
+		(void) pthread_mutex_unlock(&x->listener->lock);
 		x->stream->free(&x->q);
+	}
 	cw_rest_left(x->q.rest, &x->q);
 	(void) cw_arena_free(x->q.arena);
 	cw_json_out_done(&x->q.out);
@@ -419,6 +433,8 @@ int cw_rest_listener_open(
 		return -ENOMEM;
 	}
 	l->rest = r;
+	cw_list_init(&l->streams);
+	(void) pthread_mutex_init(&l->lock, NULL);
 	l->is_unix = conf->is_unix;
 	if (conf->tls_cert)
 		flags |= MHD_USE_TLS;
@@ -438,6 +454,7 @@ int cw_rest_listener_open(
 		int e = errno ? -errno : -EIO;
 
 		(void) close(conf->fd);
+		(void) pthread_mutex_destroy(&l->lock);
 		(void) cw_free(l);
 		return e;
 	}
@@ -453,10 +470,26 @@ void cw_rest_listener_quiesce(struct cw_rest_listener *l)
 		(void) close(fd);
 }
 
+/* A connection is not closed before completed() has taken it off the list. */
+void cw_rest_listener_cut(struct cw_rest_listener *l)
+{
+	(void) pthread_mutex_lock(&l->lock);
+	cw_list_for_each (it, &l->streams) {
+		const struct exchange *x = cw_container_of(it, struct exchange, in_streams);
+		const union MHD_ConnectionInfo *info =
+			MHD_get_connection_info(x->conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+		if (info)
+			(void) shutdown(info->connect_fd, SHUT_RDWR);
+	}
+	(void) pthread_mutex_unlock(&l->lock);
+}
+
 struct cw_rest_listener *cw_rest_listener_close(struct cw_rest_listener *l)
 {
 	if (!l)
 		return NULL;
 	MHD_stop_daemon(l->daemon);
+	(void) pthread_mutex_destroy(&l->lock);
 	return cw_free(l);
 }

@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Live events (text/event-stream, the WHATWG's server-sent events): first what the database has
+ * after the id that was named, then what the hub has. It follows before it reads the database, and
+ * ids only grow, so nothing is missed and nothing told twice.
+ *
+ * A reader that falls behind what the hub keeps is fed from the database again. One that is behind
+ * for LAG_S, once it had been up to date, is told so and closed: it comes again with the last id it
+ * has got. One that does not read at all is cut by the server (30 s without a byte taken).
+ *
+ * Locks: the hub's, then libmicrohttpd's in suspend and resume. It calls nothing of ours with its
+ * own held. While the hub's lock is held a follower's connection cannot go away, for completed()
+ * leaves the hub first. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "broker/rest/events.h"
+
+enum {
+	LAG_S = 5,
+	COMMENT_S = 10, /* and a tick is 5 s: a comment at least every 15 s */
+	FILL = 16384,   /* octets handed on at once */
+	ROWS = 32,
+};
+
+struct follow {
+	struct cw_hub_follower in; /* first */
+	struct cw_rest_request *q;
+	size_t sent;       /* of q->out */
+	bool live;         /* it has been up to date */
+	bool over;         /* what is in q->out is the last */
+	int64_t behind_us; /* since when it is behind again; 0: it is not */
+	int64_t said_us;   /* when it got something last */
+	struct cw_event event;
+	struct cw_event rows[ROWS];
+	struct cw_rest_shown_event shown;
+};
+
+static int64_t now_us(const struct cw_rest_request *q)
+{
+	return cw_clock_now(cw_loop_clock(q->rest->parts.loop)).mono_us;
+}
+
+static void on_wake(struct cw_hub_follower *f)
+{
+	cw_rest_stream_wake(((struct follow *) f)->q);
+}
+
+static void on_suspend(struct cw_hub_follower *f)
+{
+	cw_rest_stream_wait(((struct follow *) f)->q);
+}
+
+static bool on_take(struct cw_hub_follower *f, const char *text, size_t n)
+{
+	struct cw_json_out *o = &((struct follow *) f)->q->out;
+
+	if (o->len > 0 && o->len + n > FILL)
+		return false;
+	cw_json_put_between(o, text, n);
+	return true;
+}
+
+static void say(struct follow *f, const char *text)
+{
+	cw_json_put_between(&f->q->out, text, strlen(text));
+}
+
+/* Names are looked up again for each batch: pools may be renamed. 0 or a code. */
+static int with_reader(struct follow *f)
+{
+	struct cw_rest_request *q = f->q;
+
+	cw_rest_forget_names(q);
+	return q->reader ? 0 : cw_rest_readers_take(q->rest->readers, &q->reader);
+}
+
+static void put_event(struct follow *f, const struct cw_event *e)
+{
+	struct cw_json_out *o = &f->q->out;
+	char head[64 + CW_TYPE_MAX];
+
+	cw_rest_show_event(f->q, e, &f->shown);
+	(void) snprintf(head, sizeof head,
+		"id: %llu\nevent: %s\ndata: ", (unsigned long long) e->id, e->type);
+	cw_json_put_between(o, head, strlen(head));
+	cw_rest_render(o, &cw_rest_event_object, &f->shown.event);
+	cw_json_put_between(o, "\n\n", 2);
+}
+
+/* One that nobody has come to yet. */
+static int render(struct follow *f)
+{
+	struct cw_rest_request *q = f->q;
+	size_t from = q->out.len;
+	int r = with_reader(f);
+
+	if (r < 0)
+		return r;
+	put_event(f, &f->event);
+	cw_rest_waits(q);
+	if (q->out.err)
+		return q->out.err;
+	cw_hub_rendered(q->rest->parts.hub, f->event.id, q->out.buf + from, q->out.len - from);
+	f->in.after = f->event.id;
+	return 0;
+}
+
+/* Some of what the database has. upto: as cw_hub_next() gave it. */
+static int read_some(struct follow *f, uint64_t upto)
+{
+	struct cw_rest_request *q = f->q;
+	struct cw_page p = {.at = f->in.after, .more = true};
+	int r = with_reader(f);
+
+	if (r < 0)
+		return r;
+	while (q->out.len < FILL / 2 && p.more) {
+		r = cw_read_events(q->reader, &f->in.filter, &p, f->rows, ROWS);
+		for (int i = 0; i < r; i++)
+			put_event(f, &f->rows[i]);
+		if (r < 0)
+			break;
+	}
+	cw_rest_waits(q);
+	f->in.after = p.at;
+	if (r >= 0 && !p.more) {
+		f->in.replay = false;
+		if (f->in.after < upto)
+			f->in.after = upto;
+	}
+	return r < 0 ? r : q->out.err;
+}
+
+static bool lags(struct follow *f, int64_t now)
+{
+	if (!f->live)
+		return false; /* it reads what it asked for */
+	if (!f->behind_us)
+		f->behind_us = now;
+	return now - f->behind_us > LAG_S * INT64_C(1000000);
+}
+
+/* Puts something into q->out, or the stream waits. 1: something is there; 0: it waits; or a code. */
+static int fill(struct follow *f)
+{
+	uint64_t upto = 0;
+	int r = 0;
+
+	while (f->q->out.len == 0 && !f->over && r == 0) {
+		int64_t now = now_us(f->q);
+
+		/* Before it waits: after that it is not this thread's any more. */
+		if (now - f->said_us > COMMENT_S * INT64_C(1000000)) {
+			say(f, ":\n\n");
+			break;
+		}
+		switch (cw_hub_next(f->q->rest->parts.hub, &f->in, &f->event, &upto)) {
+		case CW_HUB_TAKEN:
+			f->live = true;
+			f->behind_us = 0;
+			break;
+		case CW_HUB_RENDER:
+			f->live = true;
+			f->behind_us = 0;
+			r = render(f);
+			break;
+		case CW_HUB_BEHIND:
+			if (lags(f, now)) {
+				say(f, "event: lagged\ndata: {}\n\n");
+				f->over = true;
+			} else {
+				r = read_some(f, upto);
+			}
+			break;
+		case CW_HUB_WAIT:
+			return 0;
+		case CW_HUB_OVER:
+			f->over = true;
+			break;
+		}
+	}
+	return r < 0 ? r : 1;
+}
+
+static ssize_t pull(struct cw_rest_request *q, char *to, size_t n)
+{
+	struct follow *f = q->mine;
+
+	if (f->sent == q->out.len) {
+		int r;
+
+		if (f->over)
+			return -1;
+		q->out.len = f->sent = 0;
+		r = fill(f);
+		if (r <= 0)
+			return r < 0 ? -2 : 0;
+		if (q->out.len == 0)
+			return -1;
+		f->said_us = now_us(q);
+	}
+	if (n > q->out.len - f->sent)
+		n = q->out.len - f->sent;
+	memcpy(to, q->out.buf + f->sent, n);
+	f->sent += n;
+	return (ssize_t) n;
+}
+
+static void pulled(struct cw_rest_request *q)
+{
+	struct follow *f = q->mine;
+
+	cw_hub_leave(q->rest->parts.hub, &f->in);
+	atomic_fetch_sub(&q->rest->streams, 1);
+}
+
+/* Last-Event-ID; the later word, so it wins over after. */
+static bool take_last_id(struct cw_rest_request *q, uint64_t *ret)
+{
+	const char *value = cw_rest_header(q, "Last-Event-ID");
+	char digits[24];
+
+	if (!value || !*value)
+		return true;
+	for (const char *p = value; *p; p++) {
+		uint64_t d = (uint64_t) (*p - '0');
+
+		if (*p < '0' || *p > '9' || *ret > (INT64_MAX - d) / 10)
+			break;
+		*ret = (p == value ? 0 : *ret * 10) + d;
+	}
+	(void) snprintf(digits, sizeof digits, "%llu", (unsigned long long) *ret);
+	if (strcmp(digits, value) == 0)
+		return true;
+	cw_rest_problem(q, CW_PROBLEM_INVALID_HEADER, "Last-Event-ID is the id of an event");
+	return false;
+}
+
+static bool only_of_streams(
+	struct cw_rest_request *q, const struct cw_rest_query_list_events *asked)
+{
+	const struct cw_rest_object *o = &cw_rest_query_list_events_object;
+
+	if (!CW_REST_HAS(o, asked, from) && !CW_REST_HAS(o, asked, to) &&
+		!CW_REST_HAS(o, asked, limit) && !asked->cursor)
+		return true;
+	cw_rest_problem(
+		q, CW_PROBLEM_INVALID_QUERY, "a stream takes type, object and after, no other");
+	return false;
+}
+
+/* Whether there was an id to go on after: 0 is one, and means everything. */
+static bool begin(
+	struct cw_rest_request *q, const struct cw_rest_query_list_events *asked, struct follow *f)
+{
+	bool named = CW_REST_HAS(&cw_rest_query_list_events_object, asked, after) ||
+		     cw_rest_header(q, "Last-Event-ID");
+
+	f->in.after = asked->after;
+	if (!take_last_id(q, &f->in.after))
+		return false;
+	f->live = !named;
+	f->in.replay = named;
+	return true;
+}
+
+void cw_rest_follow(struct cw_rest_request *q, const struct cw_rest_query_list_events *asked)
+{
+	static const struct cw_rest_stream stream = {pull, pulled};
+	struct follow *f = cw_arena_alloc(q->arena, 1, sizeof *f);
+
+	if (!f) {
+		cw_rest_problem_code(q, -ENOMEM);
+		return;
+	}
+	f->q = q;
+	f->in.wake = on_wake;
+	f->in.suspend = on_suspend;
+	f->in.take = on_take;
+	if (!only_of_streams(q, asked) || !cw_rest_event_filter(q, asked, &f->in.filter) ||
+		!begin(q, asked, f))
+		return;
+	if (atomic_fetch_add(&q->rest->streams, 1) >= q->rest->parts.config->rest.streams) {
+		atomic_fetch_sub(&q->rest->streams, 1);
+		cw_rest_add_header(q, "Retry-After", "10");
+		cw_rest_problem(q, CW_PROBLEM_TOO_MANY_STREAMS, NULL);
+		return;
+	}
+	cw_rest_waits(q);
+	cw_json_out_done(&q->out);
+	cw_json_out_grow(&q->out, 8 * FILL);
+	q->mine = f;
+	f->said_us = now_us(q);
+	cw_rest_add_header(q, "Cache-Control", "no-store");
+	say(f, ":\n\n"); /* so that the head goes out */
+	cw_hub_follow(q->rest->parts.hub, &f->in);
+	cw_rest_stream(q, 200, "text/event-stream", &stream);
+}
