@@ -10,6 +10,18 @@ import { can, set } from "/assets/state.js";
 const CHARTS = 6;
 const RATES = 60;
 
+// What the rest of the screen can do without: null, and a word about it.
+async function or(faults, what, asked) {
+	try {
+		return await asked;
+	} catch (e) {
+		if (!(e instanceof Problem) || e.status === 401)
+			throw e;
+		faults.push([what, e.message]);
+		return null;
+	}
+}
+
 // 503 is an answer here: the checks that fail.
 async function readiness() {
 	try {
@@ -35,20 +47,21 @@ function remember(rates, m) {
 }
 
 async function load(route, state) {
+	const faults = [];
 	const [checks, pools, usage, teps, jobs, text] = await Promise.all([
-		readiness(), pages("/v1/pools", {}, 1000), pages("/v1/usage", {}, 1000),
-		can("teps:read") ? pages("/v1/teps", {}, 1000) : null, get("/v1/jobs"),
-		getText("/metrics", "application/openmetrics-text"),
+		or(faults, "Readiness", readiness()), pages("/v1/pools", {}, 1000), pages("/v1/usage", {}, 1000),
+		can("teps:read") ? or(faults, "TEPs", pages("/v1/teps", {}, 1000)) : null, or(faults, "Jobs", get("/v1/jobs")),
+		or(faults, "Metrics", getText("/metrics", "application/openmetrics-text")),
 	]);
-	const m = metrics(text);
+	const m = metrics(text ?? "");
 	set({ rates: remember(state.rates, m) });
 	const byName = new Map(usage.items.map((u) => [u.pool, u]));
 	const rows = pools.items.map((pool) => ({ pool, usage: byName.get(pool.name) })).filter((r) => r.usage)
 		.sort((a, b) => percentUsed(b.usage) - percentUsed(a.usage) || a.pool.name.localeCompare(b.pool.name));
 	await Promise.all(rows.slice(0, CHARTS).map(async (r) => {
-		r.samples = await get(`/v1/pools/${r.pool.id}/samples`);
+		r.samples = await or(faults, `Samples of ${r.pool.name}`, get(`/v1/pools/${r.pool.id}/samples`));
 	}));
-	return { checks, rows, more: pools.more, teps: teps?.items ?? null, jobs: jobs.items, m };
+	return { faults, checks: checks ?? [], rows, teps: teps?.items ?? null, jobs: jobs?.items ?? [], m };
 }
 
 // [tone, title, detail, href], worst first.
@@ -82,6 +95,8 @@ function problems(d) {
 	for (const c of d.checks)
 		if (![...named].some((n) => c.name.includes(n.split(":")[1])))
 			found.push(["bad", `Not ready: ${c.name}`, c.detail, null]);
+	for (const [what, why] of d.faults)
+		found.push(["bad", `${what} cannot be read`, why, null]);
 	return found.sort((a, b) => (a[0] === "bad" ? 0 : 1) - (b[0] === "bad" ? 0 : 1));
 }
 

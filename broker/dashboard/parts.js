@@ -41,7 +41,7 @@ export function table(label, columns, rows, empty) {
 		h("thead", {}, h("tr", {}, columns.map(([title, cls]) => h("th", { scope: "col", class: cls },
 			title || h("span", { class: "visually-hidden" }, "Actions"))))),
 		h("tbody", {}, rows.map(([key, ...cells]) => h("tr", { "data-key": key },
-			cells.map((cell, i) => h("td", { class: columns[i][1], "data-title": columns[i][0] || null }, cell)))))));
+			cells.map((cell, i) => h("td", { class: columns[i][1], "data-title": columns[i][0] || null }, Array.isArray(cell) ? h("div", {}, cell) : cell)))))));
 }
 
 // The page after this one; back is the browser's.

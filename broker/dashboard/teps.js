@@ -42,7 +42,7 @@ function card(t, d) {
 			["Drift", t.drift === null ? "never compared" : t.drift ? h("strong", { class: "warn" }, plural(t.drift, "difference")) : "none"],
 			["Compared", t.compared_at ? ago(t.compared_at) : "never"], ["Plugin", t.plugin || "–"], ["IPv6", mono(t.ipv6)], ["IPv4", t.ipv4 ? mono(t.ipv4) : "–"]]),
 		h("div", { class: "buttons" },
-			h("button", { type: "button", "aria-expanded": String(open), onclick: () => (setUi({ drift: open ? null : t.id }), stale()) }, open ? "Hide the differences" : "Show the differences"),
+			h("button", { type: "button", "aria-expanded": String(open), onclick: () => (setUi({ drift: open ? null : t.id }), stale()) }, "Differences"),
 			button("Resync", "teps:write", () => resync(t), { off: t.state === "down" ? "It is down; it is compared as soon as it is back." : null }),
 			button(t.draining ? "Undrain" : "Drain", "teps:write", () => drainTep(t))),
 		open && d.drift?.tep === t.name ? driftOf(d.drift) : null);
