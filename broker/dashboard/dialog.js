@@ -55,13 +55,13 @@ function control(f, id) {
 	return h("input", {
 		id, name: f.name, type: f.type ?? "text", value: f.value ?? "", placeholder: f.placeholder, min: f.min,
 		checked: f.type === "checkbox" && f.value, autocomplete: f.type === "password" ? "new-password" : "off",
-		spellcheck: "false",
+		spellcheck: "false", "aria-describedby": f.hint ? `${id}-hint` : null,
 	});
 }
 
 function labelled(f, c, id) {
 	return h("div", { class: f.type === "checkbox" ? "field check" : "field" },
-		h("label", { for: id }, f.label), c, f.hint ? h("small", {}, f.hint) : null);
+		h("label", { for: id }, f.label), c, f.hint ? h("small", { id: `${id}-hint` }, f.hint) : null);
 }
 
 function values(inputs) {

@@ -131,7 +131,7 @@ function tiles(d, state) {
 	const grants = steps(state.rates, "grants");
 	return h("div", { class: "tiles" },
 		tile("Leases", compact(active), `in ${plural(d.rows.length, "pool")}`),
-		tile("New leases per second", perSecond(rate(state.rates, "grants")), "measured while this page is open", spark(grants, "New leases per second, the last minutes")),
+		tile("New leases per second", perSecond(rate(state.rates, "grants")), "while this page is open", spark(grants, "New leases per second, the last minutes")),
 		tile("Ended per second", perSecond(rate(state.rates, "ends")), "released, expired, revoked", spark(steps(state.rates, "ends"), "Ended leases per second, the last minutes")),
 		tile("Expiry lag", lag < 1 ? "none" : span(lag), backlog ? `${plural(backlog, "lease")} due and not ended` : "nothing is overdue", null, lag > 30 ? "bad" : null));
 }

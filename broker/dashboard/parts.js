@@ -46,6 +46,8 @@ export function table(label, columns, rows, empty) {
 
 // The page after this one; back is the browser's.
 export function pager(route, params, next, shown, total) {
+	if (!shown && !params.cursor)
+		return null;
 	return h("nav", { class: "pager", "aria-label": "Pages" },
 		h("span", {}, total === undefined || total === null ? `${count(shown)} shown` : `${count(shown)} of ${count(total)} shown`),
 		params.cursor ? h("a", { class: "button", href: href(route, { ...params, cursor: null }) }, "First page") : null,
