@@ -367,7 +367,11 @@ void cw_rest_do_createLease(struct cw_rest_request *q)
 		(!cw_rest_reader(q) || !cw_rest_take_pool(q, q->reader, body->pool, &pool)))
 		return;
 	q->req.op.kind = CW_OP_ACQUIRE;
-	(void) snprintf(a->principal, sizeof a->principal, "%s", body->owner);
+	if (body->owner)
+		(void) snprintf(a->principal, sizeof a->principal, "%s", body->owner);
+	else
+		(void) snprintf(a->principal, sizeof a->principal, "rest:%.*s",
+			(int) (sizeof a->principal - sizeof "rest:"), q->who.actor);
 	(void) snprintf(a->pool, sizeof a->pool, "%s", pool.name);
 	a->client6 = body->ipv6;
 	a->access = CW_ACCESS_REST;

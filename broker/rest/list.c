@@ -113,7 +113,8 @@ static void answer_page(struct cw_rest_request *q, struct cw_rest_list *l)
 
 struct stream {
 	struct cw_rest_list *l;
-	size_t sent; /* of q->out */
+	size_t sent;   /* of q->out */
+	unsigned left; /* rows that were asked for; without a limit never less than STREAM_ROWS */
 };
 
 static ssize_t pull(struct cw_rest_request *q, char *to, size_t n)
@@ -121,12 +122,17 @@ static ssize_t pull(struct cw_rest_request *q, char *to, size_t n)
 	struct stream *s = q->mine;
 
 	if (s->sent == q->out.len) {
+		unsigned rows = s->left < STREAM_ROWS ? s->left : STREAM_ROWS;
 		int r;
 
+		if (rows == 0)
+			return -1;
 		if (!s->l->more || atomic_load(&q->rest->stopping))
 			return s->l->more ? -2 : -1;
 		q->out.len = s->sent = 0;
-		r = fill_page(q, s->l, STREAM_ROWS);
+		r = fill_page(q, s->l, rows);
+		if (s->l->limit)
+			s->left -= rows;
 		if (r < 0 || q->out.err)
 			return -2; /* half a list is not taken for a whole one */
 		if (q->out.len == 0)
@@ -157,6 +163,7 @@ static void answer_all(struct cw_rest_request *q, struct cw_rest_list *l)
 	cw_json_out_grow(&q->out, STREAM_MAX);
 	s->l = l;
 	l->more = true;
+	s->left = l->limit ? l->limit : STREAM_ROWS;
 	q->mine = s;
 	if (l->as == CW_MEDIA_CSV)
 		cw_rest_csv_head(&q->out, l->row);
