@@ -86,6 +86,8 @@ function system_header(path) {
 		bad("<" path ">: XML stays in schema/")
 	if (path ~ /^sasl\// && room != "schema" && FILENAME !~ /^broker\/auth\//)
 		bad("<" path ">: SASL stays in schema/ and broker/auth/")
+	if (path ~ /^curl\// && FILENAME !~ /^client\/ctl\/[^\/]*_io\.c$/)
+		bad("<" path ">: HTTP is asked by client/ctl/*_io.c")
 	if (path ~ /^confuse\.h$/ && FILENAME !~ /^base\/conf[^\/]*$/)
 		bad("<" path ">: the configuration file is read by base/conf")
 	if (path ~ /^systemd\// && room != "base")

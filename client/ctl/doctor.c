@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Looks for what is wrong with the broker: can it be reached, is it ready, do the clocks agree, and its tunnel end points,
+ * jobs, pools and backups. */
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/timex.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "client/ctl/run.h"
+#include "client/ctl/value.h"
+#include "schema/rest/rfc3339.h"
+
+enum { SKEW_S = 2, BACKUP_AGE_S = 2 * 86400 };
+
+struct doctor {
+	struct cw_ctl *c;
+	unsigned bad;
+	int r;
+};
+
+static void tell(struct doctor *d, const char *check, bool good, const char *fmt, ...)
+	CW_PRINTF(4, 5);
+static void tell(struct doctor *d, const char *check, bool good, const char *fmt, ...)
+{
+	char detail[512];
+	json_t *row;
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void) vsnprintf(detail, sizeof detail, fmt, ap);
+	va_end(ap);
+	d->bad += !good;
+	if (good && d->c->out.quiet)
+		return;
+	row = json_pack("{s:s, s:b, s:s}", "check", check, "ok", (int) good, "detail", detail);
+	if (cw_ctl_out_row(&d->c->out, row) < 0)
+		d->r = cw_ctl_failed(-ENOMEM, "output");
+	json_decref(row);
+}
+
+static const char *text(const json_t *row, const char *name)
+{
+	const char *s = json_string_value(json_object_get(row, name));
+
+	return s ? s : "";
+}
+
+/* GET without a word about its problem. NULL: *ret_status says it. */
+static json_t *look(struct doctor *d, const char *path, long *ret_status)
+{
+	struct cw_ctl_request q = {.method = CW_REST_GET, .path = path, .query = NULL};
+	struct cw_ctl_answer a;
+	json_t *j = NULL;
+	int r = cw_ctl_try(d->c, &q, &a);
+
+	*ret_status = 0;
+	if (r != CW_EXIT_OK) {
+		d->r = r;
+		return NULL;
+	}
+	*ret_status = a.status;
+	if (a.body)
+		j = json_loadb(a.body, a.n, JSON_REJECT_DUPLICATES, NULL);
+	if (j && a.date_s >= 0)
+		(void) json_object_set_new(j, " date", json_integer(a.date_s));
+	cw_ctl_answer_done(&a);
+	return j;
+}
+
+/* A list, or why it cannot be looked at. */
+static json_t *look_list(struct doctor *d, const char *check, const char *path)
+{
+	long status;
+	json_t *j = look(d, path, &status);
+
+	if (!status || status == 200)
+		return j;
+	if (status == 401 || status == 403)
+		tell(d, check, true, "not looked at: these credentials may not");
+	else
+		tell(d, check, false, "%s",
+			json_string_value(json_object_get(j, "title")) ? text(j, "title")
+								       : "no answer");
+	json_decref(j);
+	return NULL;
+}
+
+static void broker(struct doctor *d)
+{
+	struct timex t = {.modes = 0};
+	long status;
+	json_t *v = look(d, "/version", &status);
+	int64_t now = cw_clock_now(&cw_system_clock).wall_s, skew;
+	bool same = strcmp(text(v, "version"), PACKAGE_VERSION) == 0;
+	const json_t *date = json_object_get(v, " date");
+
+	if (status) {
+		tell(d, "broker", status == 200, "%s %s answers%s%s", text(v, "name"),
+			text(v, "version"), same ? "" : "; this is causewayctl ",
+			same ? "" : PACKAGE_VERSION);
+		skew = json_is_integer(date) ? now - json_integer_value(date) : 0;
+		skew = skew < 0 ? -skew : skew;
+		tell(d, "clock", skew <= SKEW_S,
+			"%" PRId64 " s between the broker's clock and this one", skew);
+	}
+	json_decref(v);
+	if (!d->r && !cw_ctl_value(d->c->line, "url") && adjtimex(&t) >= 0)
+		tell(d, "time", !(t.status & STA_UNSYNC), "this host's clock is %s",
+			t.status & STA_UNSYNC ? "not synchronised: is an NTP client running?"
+					      : "synchronised");
+}
+
+static void readiness(struct doctor *d)
+{
+	long status;
+	json_t *v = look(d, "/readyz", &status), *check;
+	char name[80];
+	size_t i;
+
+	json_array_foreach(json_object_get(v, "checks"), i, check)
+	{
+		(void) snprintf(name, sizeof name, "ready: %s", text(check, "name"));
+		tell(d, name, json_is_true(json_object_get(check, "ok")), "%s",
+			text(check, "detail"));
+	}
+	if (status && status != 200)
+		tell(d, "ready", false, "%s", text(v, "title"));
+	json_array_foreach(json_object_get(v, "errors"), i, check)
+	{
+		(void) snprintf(name, sizeof name, "ready: %s", text(check, "pointer"));
+		tell(d, name, false, "%s", text(check, "detail"));
+	}
+	json_decref(v);
+}
+
+static void teps(struct doctor *d)
+{
+	json_t *v = look_list(d, "teps", "/v1/teps"), *row;
+	char name[80];
+	size_t i;
+
+	json_array_foreach(json_object_get(v, "items"), i, row)
+	{
+		json_int_t drift = json_integer_value(json_object_get(row, "drift"));
+
+		(void) snprintf(name, sizeof name, "tep %s", text(row, "name"));
+		tell(d, name, strcmp(text(row, "state"), "up") == 0 && drift == 0,
+			"%s, drift %" JSON_INTEGER_FORMAT "%s%s", text(row, "state"), drift,
+			*text(row, "last_error") ? ", " : "", text(row, "last_error"));
+	}
+	json_decref(v);
+}
+
+static void pools(struct doctor *d)
+{
+	json_t *v = look_list(d, "pools", "/v1/usage"), *row;
+	char name[80];
+	size_t i;
+
+	json_array_foreach(json_object_get(v, "items"), i, row)
+	{
+		(void) snprintf(name, sizeof name, "pool %s", text(row, "pool"));
+		tell(d, name, strcmp(text(row, "level"), "ok") == 0,
+			"%" JSON_INTEGER_FORMAT " %% used, %" JSON_INTEGER_FORMAT " available",
+			json_integer_value(json_object_get(row, "used_percent")),
+			json_integer_value(json_object_get(row, "available")));
+	}
+	json_decref(v);
+}
+
+static void jobs(struct doctor *d)
+{
+	json_t *v = look_list(d, "jobs", "/v1/jobs"), *row;
+	char name[80];
+	size_t i;
+
+	json_array_foreach(json_object_get(v, "items"), i, row)
+	{
+		const json_t *last = json_object_get(row, "last");
+
+		(void) snprintf(name, sizeof name, "job %s", text(row, "name"));
+		tell(d, name, json_is_true(json_object_get(row, "healthy")),
+			"backlog %" JSON_INTEGER_FORMAT ", lag %" JSON_INTEGER_FORMAT " s%s%s",
+			json_integer_value(json_object_get(row, "backlog")),
+			json_integer_value(json_object_get(row, "lag_s")),
+			*text(last, "detail") ? ", " : "", text(last, "detail"));
+	}
+	json_decref(v);
+}
+
+static void backups(struct doctor *d, uint64_t most_s)
+{
+	json_t *v = look_list(d, "backups", "/v1/backup");
+	const json_t *newest = json_array_get(json_object_get(v, "items"), 0);
+	const char *at = text(newest, "created_at");
+	int64_t created;
+
+	if (v && !newest)
+		tell(d, "backups", false, "there is none: causewayctl backup create");
+	else if (v && cw_rfc3339_parse(at, strlen(at), &created) == 0)
+		tell(d, "backups", d->c->now_s - created <= (int64_t) most_s, "%s is of %s",
+			text(newest, "name"), at);
+	json_decref(v);
+}
+
+int cw_ctl_run_doctor(struct cw_ctl *c)
+{
+	const char *age = cw_ctl_value(c->line, "backup-age");
+	struct doctor d = {.c = c};
+	uint64_t most_s = BACKUP_AGE_S;
+	int r;
+
+	if (age && cw_ctl_duration(age, &most_s) < 0)
+		return cw_ctl_usage("--backup-age \"%s\" must be a duration", age);
+	if (cw_ctl_out_begin(&c->out, c->line->command->columns) < 0)
+		return cw_ctl_failed(-ENOMEM, "output");
+	broker(&d);
+	if (!d.r)
+		readiness(&d);
+	if (!d.r)
+		teps(&d);
+	if (!d.r)
+		pools(&d);
+	if (!d.r)
+		jobs(&d);
+	if (!d.r)
+		backups(&d, most_s);
+	if (d.r && !c->out.rows) {
+		cw_ctl_out_done(&c->out);
+		return d.r;
+	}
+	r = cw_ctl_failed(cw_ctl_out_end(&c->out), "output");
+	if (d.bad && !c->out.quiet)
+		cw_ctl_say("%u of these need a look", d.bad);
+	return r ? r : d.r ? d.r : d.bad ? CW_EXIT_FAILURE : CW_EXIT_OK;
+}

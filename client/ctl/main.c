@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* causewayctl: the command line of those who run the broker, over its REST API. Commands and flags are two tables
+ * (commands.def, flags.def); crud.c is what most commands do. Thread: one. */
+#include "config.h"
+
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "client/ctl/help.h"
+#include "client/ctl/run.h"
+#include "schema/rest/json_in.h"
+
+static int format_of(const struct cw_ctl_line *l, enum cw_ctl_format *ret)
+{
+	const char *name = cw_ctl_value(l, "output");
+
+	*ret = CW_CTL_TABLE;
+	if (cw_ctl_is_on(l, "json"))
+		*ret = CW_CTL_JSON;
+	if (cw_ctl_is_on(l, "ndjson"))
+		*ret = CW_CTL_NDJSON;
+	if (name && !cw_ctl_format_of(name, ret))
+		return cw_ctl_usage(
+			"--output \"%s\" must be table, json, ndjson, csv or name", name);
+	return CW_EXIT_OK;
+}
+
+static int run(struct cw_ctl_line *l)
+{
+	struct cw_ctl c = {.line = l, .now_s = cw_clock_now(&cw_system_clock).wall_s};
+	enum cw_ctl_format format;
+	int r = format_of(l, &format);
+
+	if (r != CW_EXIT_OK)
+		return r;
+	cw_ctl_out_init(&c.out, stdout, format);
+	c.out.quiet = cw_ctl_is_on(l, "quiet");
+	r = l->command->run(&c);
+	cw_ctl_out_done(&c.out);
+	c.http = cw_ctl_http_close(c.http);
+	if (c.token)
+		c.token = cw_free_secret(c.token, strlen(c.token));
+	return r;
+}
+
+int main(int argc, char *argv[])
+{
+	static struct cw_ctl_line line;
+	char why[512] = "";
+
+	(void) setlocale(LC_CTYPE, ""); /* NOLINT(concurrency-mt-unsafe): no thread yet */
+	(void) signal(SIGPIPE, SIG_IGN);
+	cw_json_init();
+	if (cw_ctl_parse(argc - 1, argv + 1, &line, why, sizeof why) < 0)
+		return cw_ctl_usage("%s", why);
+	if (cw_ctl_is_on(&line, "version")) {
+		cw_prog_version("causewayctl");
+		return cw_prog_end("causewayctl", CW_EXIT_OK);
+	}
+	if (cw_ctl_is_on(&line, "help")) {
+		if (line.command)
+			cw_ctl_help_command(stdout, line.command);
+		else if (line.noun)
+			cw_ctl_help_noun(stdout, line.noun);
+		else
+			cw_ctl_help_all(stdout);
+		return cw_prog_end("causewayctl", CW_EXIT_OK);
+	}
+	if (!line.command) {
+		if (line.noun) {
+			cw_ctl_help_noun(stderr, line.noun);
+			return CW_EXIT_USAGE;
+		}
+		return cw_ctl_usage("a command is needed");
+	}
+	return cw_prog_end("causewayctl", run(&line));
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Commands that are more than one request, or print otherwise than as a list. */
+#include "config.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "client/ctl/run.h"
+#include "client/ctl/value.h"
+
+enum { TAG_MAX = 72, WHY_MAX = 512, POLL_MS = 100, POLL_MAX_MS = 2000 };
+
+/* A body to a path with If-Match, and the answer printed. body: taken. */
+static int change(struct cw_ctl *c, const char *path, const char *etag, json_t *body)
+{
+	struct cw_ctl_request q = {
+		.method = cw_rest_operation(c->line->command->op)->method,
+		.path = path,
+		.if_match = etag,
+	};
+	char *text = body ? cw_ctl_text(body) : NULL;
+	struct cw_ctl_answer a;
+	json_t *v;
+	int r;
+
+	json_decref(body);
+	if (!text)
+		return cw_ctl_failed(-ENOMEM, path);
+	q.body = text;
+	q.body_n = strlen(text);
+	r = cw_ctl_do(c, &q, &a);
+	text = cw_free_secret(text, q.body_n);
+	if (r != CW_EXIT_OK)
+		return r;
+	v = a.body ? json_loadb(a.body, a.n, JSON_REJECT_DUPLICATES, NULL) : json_null();
+	cw_ctl_answer_done(&a);
+	r = v ? cw_ctl_show(c, v) : cw_ctl_failed(CW_E_SYNTAX, "answer");
+	json_decref(v);
+	return r;
+}
+
+int cw_ctl_run_drain(struct cw_ctl *c)
+{
+	CW_CLEANUP(cw_freep) char *path = cw_ctl_own_path(c);
+	char etag[TAG_MAX] = "";
+	int r = path ? cw_ctl_etag(c, path, etag, sizeof etag) : CW_EXIT_FAILURE;
+
+	return r == CW_EXIT_OK ? change(c, path, etag, json_pack("{s:s}", "state", "draining")) : r;
+}
+
+int cw_ctl_run_tag(struct cw_ctl *c)
+{
+	CW_CLEANUP(cw_freep) char *path = cw_ctl_own_path(c);
+	json_t *lease = NULL, *tags;
+	char why[WHY_MAX] = "";
+	int r = path ? cw_ctl_get(c, path, NULL, &lease) : CW_EXIT_FAILURE;
+
+	if (r != CW_EXIT_OK)
+		return r;
+	tags = json_incref(json_object_get(lease, "tags"));
+	json_decref(lease);
+	if (!json_is_object(tags)) {
+		json_decref(tags);
+		tags = json_object();
+	}
+	for (size_t i = 1; tags && i < c->line->n_args; i++) {
+		r = cw_ctl_tag(tags, c->line->args[i], why, sizeof why);
+		if (r < 0) {
+			json_decref(tags);
+			return r == CW_E_SYNTAX ? cw_ctl_usage("%s", why) : cw_ctl_failed(r, "tag");
+		}
+	}
+	return change(c, path, NULL, json_pack("{s:o}", "tags", tags));
+}
+
+int cw_ctl_run_passwd(struct cw_ctl *c)
+{
+	CW_CLEANUP(cw_freep) char *path = cw_ctl_own_path(c), *at = path ? cw_strdup(path) : NULL;
+	const char *given = cw_ctl_value(c->line, "password-file"), *file = given ? given : "-";
+	char etag[TAG_MAX] = "", why[WHY_MAX] = "", *password = NULL, *tail;
+	json_t *body = NULL;
+	size_t n = 0;
+	int r;
+
+	if (!at)
+		return cw_ctl_failed(-ENOMEM, "path");
+	r = cw_ctl_body(c->line, c->now_s, &body, why, sizeof why);
+	if (r < 0)
+		return r == -ENOMEM ? cw_ctl_failed(r, path) : cw_ctl_usage("%s", why);
+	r = cw_ctl_secret(file, &password, &n);
+	if (r < 0 || n == 0)
+		r = r < 0 ? cw_ctl_failed(r, file)
+			  : cw_ctl_usage("%s: no password in its first line", file);
+	else if (json_object_set_new(body, "password", json_stringn(password, n)) < 0)
+		r = cw_ctl_usage("%s: the password is not UTF-8", file);
+	if (password)
+		password = cw_free_secret(password, n);
+	tail = strrchr(at, '/'); /* the version is that of the user */
+	if (tail)
+		*tail = '\0';
+	if (r == CW_EXIT_OK)
+		r = cw_ctl_etag(c, at, etag, sizeof etag);
+	if (r == CW_EXIT_OK)
+		return change(c, path, etag, body);
+	json_decref(body);
+	return r;
+}
+
+/* The token alone on standard output, so that it can go to a file; what is known of it to people. */
+int cw_ctl_run_token(struct cw_ctl *c)
+{
+	char why[WHY_MAX] = "";
+	json_t *body = NULL, *v = NULL;
+	const char *token, *name = cw_ctl_value(c->line, "name");
+	int r;
+
+	r = cw_ctl_body(c->line, c->now_s, &body, why, sizeof why);
+	if (r < 0)
+		return r == -ENOMEM ? cw_ctl_failed(r, "token") : cw_ctl_usage("%s", why);
+	if (!name && json_object_set_new(body, "name", json_string("causewayctl")) < 0) {
+		json_decref(body);
+		return cw_ctl_failed(-ENOMEM, "token");
+	}
+	r = cw_ctl_ask(c, CW_REST_POST, "/v1/tokens", NULL, body, &v);
+	if (r != CW_EXIT_OK)
+		return r;
+	token = json_string_value(json_object_get(v, "token"));
+	if (c->out.format != CW_CTL_TABLE)
+		r = cw_ctl_show(c, v);
+	else if (!token)
+		r = cw_ctl_failed(CW_E_SYNTAX, "answer");
+	else {
+		(void) fprintf(c->out.f, "%s\n", token);
+		if (c->out.width && !c->out.quiet)
+			cw_ctl_say(
+				"this is the only time it is shown; keep it in a file for --token-file");
+	}
+	json_decref(v);
+	return r;
+}
+
+/* ---- runs of jobs ---- */
+
+int cw_ctl_run_run(struct cw_ctl *c)
+{
+	CW_CLEANUP(cw_freep) char *path = cw_ctl_own_path(c), *at = NULL;
+	const char *job, *id, *result;
+	json_t *run = NULL, *more;
+	unsigned wait_ms = POLL_MS;
+	int r = path ? cw_ctl_ask(c, CW_REST_POST, path, NULL, NULL, &run) : CW_EXIT_FAILURE;
+
+	if (r != CW_EXIT_OK)
+		return r;
+	job = json_string_value(json_object_get(run, "job"));
+	id = json_string_value(json_object_get(run, "id"));
+	if (job && id)
+		at = cw_ctl_path(CW_OP_REST_getRun, (const char *const[]){job, id});
+	while (r == CW_EXIT_OK && at && !cw_ctl_is_on(c->line, "no-wait")) {
+		result = json_string_value(json_object_get(run, "result"));
+		if (!result || strcmp(result, "running") != 0 || !cw_ctl_wait(wait_ms))
+			break;
+		wait_ms = wait_ms * 2 < POLL_MAX_MS ? wait_ms * 2 : POLL_MAX_MS;
+		more = NULL;
+		r = cw_ctl_get(c, at, NULL, &more);
+		if (r == CW_EXIT_OK) {
+			json_decref(run);
+			run = more;
+		}
+	}
+	if (r == CW_EXIT_OK)
+		r = cw_ctl_show(c, run);
+	result = json_string_value(json_object_get(run, "result"));
+	if (r == CW_EXIT_OK && result &&
+		(strcmp(result, "failed") == 0 || strcmp(result, "lost") == 0)) {
+		cw_ctl_say("the run %s: %s",
+			strcmp(result, "lost") == 0 ? "was cut short" : "failed",
+			json_string_value(json_object_get(run, "detail")));
+		r = CW_EXIT_FAILURE;
+	}
+	json_decref(run);
+	return r;
+}
+
+/* ---- lists inside of one thing ---- */
+
+static int show_items(struct cw_ctl *c, const json_t *v, const char *name)
+{
+	const char *columns = cw_ctl_value(c->line, "columns");
+	json_t *row;
+	size_t i;
+	int r = cw_ctl_out_begin(&c->out, columns ? columns : c->line->command->columns);
+
+	json_array_foreach(json_object_get(v, name), i, row)
+	{
+		if (r == 0)
+			r = cw_ctl_out_row(&c->out, row);
+	}
+	return cw_ctl_failed(r < 0 ? r : cw_ctl_out_end(&c->out), "output");
+}
+
+int cw_ctl_run_items(struct cw_ctl *c)
+{
+	CW_CLEANUP(cw_freep) char *path = cw_ctl_own_path(c);
+	json_t *v = NULL;
+	int r = path ? cw_ctl_get(c, path, NULL, &v) : CW_EXIT_FAILURE;
+
+	if (r == CW_EXIT_OK)
+		r = c->out.format == CW_CTL_JSON ? cw_ctl_show(c, v) : show_items(c, v, "items");
+	json_decref(v);
+	return r;
+}
+
+int cw_ctl_run_samples(struct cw_ctl *c)
+{
+	CW_CLEANUP(cw_freep) char *path = cw_ctl_own_path(c), *query = NULL;
+	char why[WHY_MAX] = "";
+	const char *full;
+	json_t *v = NULL;
+	int r;
+
+	if (!path)
+		return CW_EXIT_FAILURE;
+	r = cw_ctl_query(c->line, c->line->command->query, c->now_s, &query, why, sizeof why);
+	if (r < 0)
+		return why[0] ? cw_ctl_usage("%s", why) : cw_ctl_failed(r, path);
+	r = cw_ctl_get(c, path, query, &v);
+	if (r == CW_EXIT_OK)
+		r = c->out.format == CW_CTL_JSON ? cw_ctl_show(c, v) : show_items(c, v, "items");
+	full = json_string_value(json_object_get(v, "full_at"));
+	if (r == CW_EXIT_OK && full && c->out.format == CW_CTL_TABLE)
+		(void) fprintf(c->out.f, "At this rate it is full at %s.\n", full);
+	json_decref(v);
+	return r;
+}
+
+int cw_ctl_run_drift(struct cw_ctl *c)
+{
+	CW_CLEANUP(cw_freep) char *path = cw_ctl_own_path(c), *at = NULL;
+	json_t *v = NULL;
+	int r = path ? cw_ctl_get(c, path, NULL, &v) : CW_EXIT_FAILURE;
+
+	if (r != CW_EXIT_OK)
+		return r;
+	if (c->out.format == CW_CTL_TABLE) {
+		at = cw_ctl_cell(json_object_get(v, "compared_at"));
+		(void) fprintf(c->out.f,
+			"compared at %s: %" JSON_INTEGER_FORMAT " wanted, %" JSON_INTEGER_FORMAT
+			" there, %" JSON_INTEGER_FORMAT " differences\n",
+			at ? at : "-", json_integer_value(json_object_get(v, "wanted")),
+			json_integer_value(json_object_get(v, "actual")),
+			json_integer_value(json_object_get(v, "differences")));
+	}
+	if (c->out.format == CW_CTL_JSON)
+		r = cw_ctl_show(c, v);
+	else if (c->out.format != CW_CTL_TABLE || json_array_size(json_object_get(v, "items")))
+		r = show_items(c, v, "items");
+	json_decref(v);
+	return r;
+}
+
+int cw_ctl_run_usage(struct cw_ctl *c)
+{
+	CW_CLEANUP(cw_freep) char *path = NULL;
+	json_t *v = NULL;
+	int r;
+
+	if (c->line->n_args == 0)
+		return cw_ctl_run_list(c);
+	path = cw_ctl_path(CW_OP_REST_getUsage, c->line->args);
+	r = path ? cw_ctl_get(c, path, NULL, &v) : cw_ctl_failed(-ENOMEM, "path");
+	if (r == CW_EXIT_OK)
+		r = cw_ctl_show(c, v);
+	json_decref(v);
+	return r;
+}
+
+/* ---- the configuration, the broker ---- */
+
+static void tell_names(const struct cw_ctl *c, const json_t *v, const char *name, const char *what)
+{
+	json_t *item;
+	size_t i;
+
+	json_array_foreach(json_object_get(v, name), i, item)
+	{
+		CW_CLEANUP(cw_freep) char *s = cw_ctl_cell(item);
+
+		if (s)
+			(void) fprintf(c->out.f, "%s %s\n", what, s);
+	}
+}
+
+int cw_ctl_run_config(struct cw_ctl *c)
+{
+	CW_CLEANUP(cw_freep) char *path = cw_ctl_own_path(c);
+	json_t *v = NULL, *fault;
+	bool good;
+	size_t i;
+	int r = path ? cw_ctl_ask(c, CW_REST_POST, path, NULL, NULL, &v) : CW_EXIT_FAILURE;
+
+	if (r != CW_EXIT_OK)
+		return r;
+	good = json_is_true(json_object_get(v, "ok"));
+	if (c->out.format != CW_CTL_TABLE)
+		r = cw_ctl_show(c, v);
+	else if (!c->out.quiet) {
+		json_array_foreach(json_object_get(v, "faults"), i, fault)
+		{
+			CW_CLEANUP(cw_freep)
+			char *text = cw_ctl_cell(json_object_get(fault, "detail"));
+
+			(void) fprintf(c->out.f, "line %" JSON_INTEGER_FORMAT ": %s\n",
+				json_integer_value(json_object_get(fault, "line")),
+				text ? text : "");
+		}
+		tell_names(c, v, "changes", "changes:");
+		tell_names(c, v, "restart", "needs a restart:");
+		if (good)
+			(void) fprintf(c->out.f, "the file is good\n");
+	}
+	json_decref(v);
+	return r != CW_EXIT_OK ? r : good ? CW_EXIT_OK : CW_EXIT_FAILURE;
+}
+
+int cw_ctl_run_status(struct cw_ctl *c)
+{
+	struct cw_ctl_request q = {.method = CW_REST_GET, .path = "/readyz"};
+	struct cw_ctl_answer a;
+	json_t *v;
+	int r = cw_ctl_try(c, &q, &a);
+
+	if (r != CW_EXIT_OK)
+		return r;
+	if (a.status != 200) {
+		r = cw_ctl_problem(&a, NULL);
+		cw_ctl_answer_done(&a);
+		return r;
+	}
+	v = json_loadb(a.body, a.n, JSON_REJECT_DUPLICATES, NULL);
+	cw_ctl_answer_done(&a);
+	if (!v)
+		return cw_ctl_failed(CW_E_SYNTAX, "answer");
+	r = c->out.quiet                   ? CW_EXIT_OK
+	    : c->out.format == CW_CTL_JSON ? cw_ctl_show(c, v)
+					   : show_items(c, v, "checks");
+	json_decref(v);
+	return r;
+}
+
+static int print_octets(void *arg, const char *p, size_t n)
+{
+	return fwrite(p, 1, n, arg) == n ? 0 : -errno;
+}
+
+int cw_ctl_run_metrics(struct cw_ctl *c)
+{
+	struct cw_ctl_request q = {
+		.method = CW_REST_GET,
+		.path = "/metrics",
+		.accept = "application/openmetrics-text",
+		.sink = print_octets,
+		.arg = c->out.f,
+	};
+	struct cw_ctl_answer a;
+	int r = cw_ctl_do(c, &q, &a);
+
+	if (r == CW_EXIT_OK)
+		cw_ctl_answer_done(&a);
+	return r;
+}
