@@ -284,7 +284,7 @@ static void entry_arrived(struct cw_engine *e, const struct cw_outbox_entry *ent
 
 		cw_log(CW_LOG_ERR,
 			CW_F(CW_F_EVENT("tep.unknown"), CW_F_UINT("tep", entry->lease.tep_id)),
-			"a lease belongs to a tunnel end point this process has not opened; restart to load it");
+			"a lease belongs to a tunnel end point that is not open here");
 		cw_tep_confirm(e, &no, 1, entry->what == CW_OUTBOX_REMOVE);
 	}
 }
@@ -317,6 +317,7 @@ static void on_inbox(struct cw_loop_task *task)
 	}
 	for (unsigned i = 0; i < e->n_teps; i++)
 		cw_tep_dispatch(e->teps[i]);
+	cw_change_collect(e);
 	if (lost) {
 		e->stats.inbox_lost++;
 		cw_engine_resync(e);
@@ -431,6 +432,8 @@ static void req_finished(struct cw_engine_req *req)
 	}
 	if (req->op.result < 0)
 		count_failure(e, req->op.result);
+	else if (!e->stopping)
+		cw_change_done(e, &req->op);
 	req->done(req);
 }
 
@@ -581,14 +584,6 @@ void cw_engine_poke(struct cw_engine *e)
 	cw_sweep_look(e);
 	for (unsigned i = 0; i < e->n_teps && !e->stopping; i++)
 		cw_tep_poke(e->teps[i]);
-}
-
-void cw_engine_resync(struct cw_engine *e)
-{
-	for (unsigned i = 0; i < e->n_teps; i++) {
-		e->teps[i]->dirty = true;
-		cw_tep_dispatch(e->teps[i]);
-	}
 }
 
 void cw_engine_settled(struct cw_engine *e)
@@ -779,6 +774,9 @@ struct cw_engine *cw_engine_free(struct cw_engine *e)
 	for (unsigned i = 0; i < e->n_teps; i++)
 		(void) cw_tep_free(e->teps[i]);
 	(void) cw_free(e->teps);
+	for (unsigned i = 0; i < e->n_retired; i++)
+		(void) cw_tep_free(e->retired[i]);
+	(void) cw_free(e->retired);
 	(void) cw_pager_free(e->pager);
 	e->park_timer = cw_timer_free(e->park_timer);
 	e->confirm_timer = cw_timer_free(e->confirm_timer);

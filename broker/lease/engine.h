@@ -9,7 +9,7 @@
  * and after a restart or a TEP's failure the two are compared page by page. Per TEP there is one
  * queue and one batch on its way. Files: engine.c (life, requests, events), tep.c (queues,
  * batches, failures), order.c (what waits), sync.c (reconcile), sweep.c (expiry, quarantine,
- * history), pager.c (reads off the loop), steady.c (time). Thread: the loop's, all of it; what
+ * history), change.c (TEPs come and go), pager.c (reads off the loop), steady.c (time). Thread: the loop's, all of it; what
  * the store's writer thread hands over meets the loop in one ordered inbox. */
 #pragma once
 
@@ -118,3 +118,45 @@ void cw_engine_stats(const struct cw_engine *e, struct cw_engine_stats *ret);
 void cw_engine_poke(struct cw_engine *e);
 /* Compares all TEPs with the store again. */
 void cw_engine_resync(struct cw_engine *e);
+
+/* ---- how a TEP is ---- */
+
+/* TEPs and pools that are made, changed or taken away through cw_engine_submit() are opened,
+ * changed and closed here as soon as the store has them: a TEP that cannot be opened counts as down
+ * and is tried again. */
+struct cw_engine_tep_status {
+	enum { CW_TEP_IS_STARTING, CW_TEP_IS_UP, CW_TEP_IS_SYNCING, CW_TEP_IS_DOWN } state;
+	uint64_t waiting; /* changes it has not answered yet */
+	bool compared;    /* the next two are known */
+	uint64_t drift;   /* differences the last comparison found, all of which it put right */
+	int64_t compared_wall_s;
+	int last_error; /* why it went down last, until it is up again; 0 */
+};
+/* -ENOENT: there is no such TEP. */
+int cw_engine_tep_status(
+	const struct cw_engine *e, uint64_t tep_id, struct cw_engine_tep_status *ret) CW_MUST_CHECK;
+/* Compares one again, soon: 0; CW_E_TEP: it is down, and asked again now; -ENOENT. */
+int cw_engine_resync_tep(struct cw_engine *e, uint64_t tep_id) CW_MUST_CHECK;
+
+/* What a comparison found. Bindings that no TEP has confirmed yet, and leases that end, are on
+ * their way and no difference. */
+enum { CW_DRIFT_ITEMS = 100 };
+enum cw_drift_kind { CW_DRIFT_MISSING, CW_DRIFT_EXTRA, CW_DRIFT_DIFFERENT };
+struct cw_drift_binding {
+	uint64_t lease;
+	struct cw_addr4 addr;
+	struct cw_portset ports;
+	struct cw_addr6 client6;
+};
+struct cw_drift {
+	int64_t compared_wall_s;
+	uint64_t wanted, actual, differences;
+	struct cw_drift_item {
+		enum cw_drift_kind kind;
+		struct cw_drift_binding wanted; /* not if EXTRA */
+		struct cw_drift_binding actual; /* not if MISSING */
+	} item[CW_DRIFT_ITEMS];                 /* the first ones */
+};
+/* That of the last comparison that came to its end; NULL: none did. Borrowed, until the next turn
+ * of the loop. */
+const struct cw_drift *cw_engine_drift(const struct cw_engine *e, uint64_t tep_id);

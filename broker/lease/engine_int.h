@@ -97,6 +97,7 @@ struct cw_sync {
 	struct cw_map *touched;
 	uint64_t applied, removed, stale;
 	int64_t started_us;
+	struct cw_drift *drift; /* what it finds */
 };
 
 struct cw_engine_tep {
@@ -122,6 +123,8 @@ struct cw_engine_tep {
 	struct cw_timer *retry_timer, *refresh_timer, *wake_timer;
 	struct cw_loop_task again;
 	struct cw_sync *sync;
+	struct cw_drift *drift; /* of the last comparison that ended well, or NULL */
+	int last_error;
 	struct cw_tep_batch apply, remove;
 	struct {
 		uint64_t key;
@@ -190,7 +193,9 @@ struct cw_engine {
 	int64_t grace_until_s; /* steady: nothing expires before */
 	bool started, stopping, ready;
 	struct cw_engine_tep **teps;
-	const struct cw_tep *unopened; /* that start failed for */
+	const struct cw_tep *unopened;  /* that start failed for */
+	struct cw_engine_tep **retired; /* taken away, until nothing points to them */
+	unsigned n_retired;
 	unsigned n_teps;
 	struct cw_map *tep_by_id;
 	struct cw_map *pool_names; /* id -> char * */
@@ -257,6 +262,11 @@ void cw_order_overtake(struct cw_engine_tep *t, const struct cw_work *w);
 bool cw_order_collect_refreshes(struct cw_engine_tep *t);
 size_t cw_order_refreshes(const struct cw_engine_tep *t); /* how many wait */
 void cw_order_drop_refreshes(struct cw_engine_tep *t);
+
+/* change.c */
+/* An operation of somebody's has been done: TEPs come and go, pools have names. */
+void cw_change_done(struct cw_engine *e, const struct cw_op *op);
+void cw_change_collect(struct cw_engine *e); /* frees what is retired as far as it can be */
 
 /* sync.c */
 void cw_sync_start(struct cw_engine_tep *t);

@@ -40,6 +40,7 @@ static void sync_unref(struct cw_sync *s)
 	(void) cw_free(s->page[0].lease);
 	(void) cw_free(s->page[1].lease);
 	(void) cw_free(s->row);
+	(void) cw_free(s->drift);
 	(void) cw_free(s);
 }
 
@@ -289,6 +290,11 @@ static void finish(struct cw_sync *s)
 	struct cw_engine *e = t->engine;
 	int64_t took_us = cw_clock_now(e->clock).mono_us - s->started_us;
 
+	(void) cw_free(t->drift);
+	t->drift = s->drift;
+	s->drift = NULL;
+	t->drift->compared_wall_s = cw_engine_now(e).wall_s;
+
 	e->stats.syncs++;
 	e->stats.sync_applied += s->applied;
 	e->stats.sync_removed += s->removed;
@@ -300,6 +306,46 @@ static void finish(struct cw_sync *s)
 		"the tunnel end point does what the store wants");
 	cw_sync_end(t);
 	cw_tep_up(t);
+}
+
+/* ---- drift ---- */
+
+static struct cw_drift_binding binding_of(const struct cw_lease *l)
+{
+	return (struct cw_drift_binding){l->id, l->addr, l->ports, l->client6};
+}
+
+static struct cw_drift_binding binding_there(const struct cw_dp_row *row)
+{
+	struct cw_drift_binding b = {.lease = row->binding.lease,
+		.addr = row_addr(row),
+		.ports = cw_portset_of_dp(row->binding.ports)};
+
+	memcpy(b.client6.b, row->binding.ipv6, sizeof b.client6.b);
+	return b;
+}
+
+/* What people are told: not what the broker itself has under way. */
+static void note_difference(
+	struct cw_sync *s, const struct cw_lease *want, const struct cw_dp_row *row)
+{
+	struct cw_drift *d = s->drift;
+	struct cw_drift_item item = {.kind = CW_DRIFT_EXTRA};
+
+	if (want && (want->state != CW_LEASE_ACTIVE || !want->confirmed))
+		return;
+	if (want && row && row->binding.lease == want->id &&
+		memcmp(row->binding.ipv6, want->client6.b, sizeof row->binding.ipv6) == 0)
+		return;
+	if (want) {
+		item.kind = row ? CW_DRIFT_DIFFERENT : CW_DRIFT_MISSING;
+		item.wanted = binding_of(want);
+	}
+	if (row)
+		item.actual = binding_there(row);
+	if (d->differences < CW_DRIFT_ITEMS)
+		d->item[d->differences] = item;
+	d->differences++;
 }
 
 /* One step of the merge; 1: go on, 0: stop (no room, or a page is missing), -1: both ends reached.
@@ -330,7 +376,10 @@ static int merge_one(struct cw_sync *s)
 		    s->page[s->current].seq < s->row_seq ? s->page[s->current].seq : s->row_seq)) {
 		if (!(want ? put_wanted(s, want, row) : put_stale(s, row)))
 			return 0;
+		note_difference(s, want, row);
 	}
+	s->drift->wanted += want && want->state == CW_LEASE_ACTIVE;
+	s->drift->actual += row != NULL;
 	if (want && !s->tep->settled && want->state == CW_LEASE_ACTIVE &&
 		s->tep->engine->conf.transition)
 		s->tep->engine->conf.transition(s->tep->engine->conf.arg, CW_OUTBOX_APPLY, want);
@@ -394,8 +443,9 @@ void cw_sync_start(struct cw_engine_tep *t)
 		s->page[0].sync = s->page[1].sync = s;
 		s->page[0].lease = cw_zalloc(CW_SYNC_PAGE, sizeof(struct cw_lease));
 		s->page[1].lease = cw_zalloc(CW_SYNC_PAGE, sizeof(struct cw_lease));
+		s->drift = cw_zalloc(1, sizeof *s->drift);
 	}
-	if (!s || !s->touched || !s->page[0].lease || !s->page[1].lease) {
+	if (!s || !s->touched || !s->drift || !s->page[0].lease || !s->page[1].lease) {
 		if (s)
 			sync_unref(s);
 		cw_tep_down(t, -ENOMEM);

@@ -507,6 +507,7 @@ void cw_tep_down(struct cw_engine_tep *t, int why)
 	const struct cw_work *w;
 
 	cw_sync_end(t);
+	t->last_error = why;
 	if (t->state != CW_TEP_DOWN || !t->settled) {
 		t->engine->stats.tep_downs++;
 		cw_log(CW_LOG_ERR,
@@ -535,6 +536,7 @@ void cw_tep_up(struct cw_engine_tep *t)
 		return;
 	t->state = CW_TEP_UP;
 	t->down_tries = 0;
+	t->last_error = 0;
 	if (!t->settled) {
 		t->settled = true;
 		cw_engine_settled(t->engine);
@@ -655,6 +657,7 @@ struct cw_engine_tep *cw_tep_free(struct cw_engine_tep *t)
 	t->refresh_timer = cw_timer_free(t->refresh_timer);
 	t->wake_timer = cw_timer_free(t->wake_timer);
 	(void) cw_map_free(t->never_sent);
+	(void) cw_free(t->drift);
 	cw_workq_done(&t->queue);
 	cw_order_drop_refreshes(t);
 	return cw_free(t);
