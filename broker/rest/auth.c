@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "broker/rest/handle.h"
 #include "broker/rest/rest_int.h"
+#include "broker/rest/session.h"
 #include "schema/rest/header.h"
 
 #define USES        256 /* tokens whose last use is remembered, by their number */
@@ -164,6 +165,21 @@ static void note_use(struct cw_rest_request *q, uint64_t token)
 	cw_store_submit(q->rest->parts.store, op);
 }
 
+/* From here on it is the token's holder who asks. */
+static int accept_token(struct cw_rest_request *q, const struct cw_token *t, enum cw_rest_via via)
+{
+	if ((t->expires_wall_s && t->expires_wall_s <= wall_s(q)) || !may_come_from(t, q))
+		return CW_E_AUTH;
+	note_use(q, t->id);
+	q->who.token = t->id;
+	q->who.via = (uint8_t) via;
+	q->who.scopes = (uint32_t) t->scopes;
+	q->who.expires_wall_s = t->expires_wall_s;
+	(void) snprintf(
+		q->who.actor, sizeof q->who.actor, "token:tk_%llu", (unsigned long long) t->id);
+	return 0;
+}
+
 static int take_token(struct cw_rest_request *q, struct cw_slice text)
 {
 	uint8_t hash[CW_HASH_LEN];
@@ -178,16 +194,34 @@ static int take_token(struct cw_rest_request *q, struct cw_slice text)
 		return r;
 	r = cw_read_token(reader, hash, &t);
 	cw_rest_readers_give(q->rest->readers, reader);
+	return r < 0 ? r : r == 0 ? CW_E_AUTH : accept_token(q, &t, CW_REST_VIA_TOKEN);
+}
+
+/* A session is its token's: it ends when that is taken away. */
+static int take_cookie(struct cw_rest_request *q, struct cw_slice text)
+{
+	struct cw_rest_login_session session;
+	struct cw_store_reader *reader;
+	struct cw_token t;
+	int r = cw_rest_session_open(q->rest->session_key, text, &session);
+
 	if (r < 0)
 		return r;
-	if (r == 0 || (t.expires_wall_s && t.expires_wall_s <= wall_s(q)) || !may_come_from(&t, q))
+	if (session.expires_wall_s <= wall_s(q))
 		return CW_E_AUTH;
-	note_use(q, t.id);
-	q->who.token = t.id;
-	q->who.scopes = (uint32_t) t.scopes;
-	(void) snprintf(
-		q->who.actor, sizeof q->who.actor, "token:tk_%llu", (unsigned long long) t.id);
-	return 0;
+	r = cw_rest_readers_take(q->rest->readers, &reader);
+	if (r < 0)
+		return r;
+	r = cw_read_token_id(reader, session.token, &t);
+	cw_rest_readers_give(q->rest->readers, reader);
+	if (r <= 0)
+		return r < 0 ? r : CW_E_AUTH;
+	r = accept_token(q, &t, CW_REST_VIA_COOKIE);
+	if (r == 0) {
+		q->who.expires_wall_s = session.expires_wall_s;
+		(void) snprintf(q->who.csrf, sizeof q->who.csrf, "%s", session.csrf);
+	}
+	return r;
 }
 
 /* One who guesses gets so many answers; who has a token that is good is never kept waiting. */
@@ -209,9 +243,23 @@ int cw_rest_auth_credentials(struct cw_rest_auth *a, struct cw_rest_request *q)
 	struct cw_slice text;
 	int r = value ? cw_bearer(value, &text) : -ENOENT;
 
-	if (r == -ENOENT)
-		return 0;
+	if (r == -ENOENT) {
+		value = cw_rest_header(q, "Cookie");
+		r = value ? cw_cookie(value, cw_rest_session_cookie(q->who.is_tls), &text)
+			  : -ENOENT;
+		/* An old cookie is none: browsers bring it to the login, too. */
+		r = r == 0 ? take_cookie(q, text) : 0;
+		return r == CW_E_AUTH || r == CW_E_SYNTAX ? 0 : r;
+	}
 	r = r == 0 ? take_token(q, text) : CW_E_AUTH;
+	return r != CW_E_AUTH || may_guess(a, q) ? r : CW_E_LIMIT;
+}
+
+int cw_rest_auth_token(
+	struct cw_rest_auth *a, struct cw_rest_request *q, const char *text, size_t n)
+{
+	int r = take_token(q, (struct cw_slice){text, n});
+
 	return r != CW_E_AUTH || may_guess(a, q) ? r : CW_E_LIMIT;
 }
 

@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "broker/rest/listen.h"
 #include "broker/rest/rest_int.h"
 #include "schema/rest/json_in.h"
+#include "schema/rest/resources.h"
 #include "schema/rest/scope.h"
 
 #define STOP_LOOK_MS  20
@@ -120,6 +122,23 @@ static bool may(struct cw_rest_request *q)
 	return false;
 }
 
+/* A cookie goes with every request a browser makes for whomever: what changes something must bring
+ * what only our own pages can know. */
+static bool is_ours(struct cw_rest_request *q)
+{
+	const char *sent = cw_rest_header(q, "X-CSRF-Token");
+
+	if (q->who.via != CW_REST_VIA_COOKIE || q->operation->method == CW_REST_GET ||
+		q->operation->open)
+		return true;
+	if (sent && strlen(sent) == strlen(q->who.csrf) &&
+		CRYPTO_memcmp(sent, q->who.csrf, strlen(sent)) == 0)
+		return true;
+	cw_rest_problem(
+		q, CW_PROBLEM_CSRF_REQUIRED, "send X-CSRF-Token: GET /v1/session tells what it is");
+	return false;
+}
+
 static bool identify(struct cw_rest_request *q)
 {
 	int r = cw_rest_auth_credentials(q->rest->auth, q);
@@ -164,7 +183,7 @@ bool cw_rest_admit(struct cw_rest_request *q, const char *method)
 	if (r < 0)
 		return false;
 	q->operation = cw_rest_operation(q->route.op);
-	return identify(q) && may(q);
+	return identify(q) && may(q) && is_ours(q);
 }
 
 void cw_rest_run(struct cw_rest_request *q)
@@ -333,6 +352,8 @@ int cw_rest_new(const struct cw_rest_parts *parts, char *why, size_t why_n, stru
 	}
 	if (e == 0)
 		e = cw_random(r->cursor_key.octets, sizeof r->cursor_key.octets);
+	if (e == 0)
+		e = cw_random(r->session_key, sizeof r->session_key);
 	if (e == 0)
 		e = open_listeners(r, why, why_n);
 	if (e < 0) {

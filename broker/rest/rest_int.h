@@ -31,6 +31,7 @@ struct cw_rest {
 	_Atomic int64_t wall_minus_steady_s;
 	_Atomic unsigned streams;        /* of events */
 	struct cw_cursor_key cursor_key; /* constant after the start */
+	uint8_t session_key[32];         /* likewise: cookies end with the process */
 	/* the loop's */
 	struct cw_timer *clock_timer;
 	struct cw_timer *tick_timer; /* of event streams */

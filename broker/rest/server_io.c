@@ -33,7 +33,7 @@ enum {
 struct cw_rest_listener {
 	struct cw_rest *rest;
 	struct MHD_Daemon *daemon;
-	bool is_unix;
+	bool is_unix, is_tls;
 	pthread_mutex_t lock;   /* of streams */
 	struct cw_list streams; /* struct exchange */
 };
@@ -311,6 +311,7 @@ static void find_peer(struct exchange *x)
 		x->conn, x->listener->is_unix ? MHD_CONNECTION_INFO_CONNECTION_FD
 					      : MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 
+	x->q.who.is_tls = x->listener->is_tls;
 	if (x->listener->is_unix)
 		cw_rest_peer(&x->q, info ? info->connect_fd : -1, NULL);
 	else
@@ -436,6 +437,7 @@ int cw_rest_listener_open(
 	cw_list_init(&l->streams);
 	(void) pthread_mutex_init(&l->lock, NULL);
 	l->is_unix = conf->is_unix;
+	l->is_tls = conf->tls_cert != NULL;
 	if (conf->tls_cert)
 		flags |= MHD_USE_TLS;
 	else

@@ -14,7 +14,11 @@ struct cw_rest_who {
 		[CW_PRINCIPAL_MAX]; /* "uid:0", "token:tk_7", "cert:NAME"; "" as long as unknown */
 	char peer[64];              /* "unix", "192.0.2.7" */
 	uint32_t scopes;
-	uint64_t token; /* its id, or 0 */
+	uint64_t token;         /* its id, or 0 */
+	int64_t expires_wall_s; /* of the token or cookie; 0: never */
+	uint8_t via;            /* enum cw_rest_via */
+	char csrf[44];          /* what must come with a cookie; "": nothing */
 	bool is_unix;
+	bool is_tls;
 	struct cw_source source;
 };
