@@ -10,6 +10,7 @@
  *	again	one Idempotency-Key from all callers at once: one lease, one answer
  *	get	one lease over and over
  *	list	1,000,000 leases as NDJSON, alone and with allocations beside it
+ *	events	1,000 followers of live events, 100 events a second: each gets each, in order
  * Never a timed test. */
 #include "config.h"
 
@@ -26,7 +27,7 @@
 #include "tests/bench/bench-broker.h"
 #include "tests/bench/bench-db.h"
 
-enum { CALLERS_MAX = 1024, POOL = 4096, BUF = 262144 };
+enum { CALLERS_MAX = 1024, POOL = 4096, BUF = 65536 };
 
 static const char *only = "";
 static unsigned operations = 1000000, callers = 64;
@@ -239,6 +240,7 @@ static void row_exhaust(void)
 	unsigned rounds = 0;
 
 	bench_broker_prepare("10.0.0.0/20", "86400", "limits { leases-per-principal = 0 }\n");
+	ex.next_owner = 1; /* 0 would be the TEP's own address */
 	(void) bench_broker_start();
 	open_all();
 	cpu = bench_broker_cpu_us();
@@ -437,13 +439,103 @@ static void row_list(void)
 	bench_broker_stop();
 }
 
+/* ---- events ---- */
+
+enum { FOLLOWERS = 1000, EVENTS_S = 10, EVENTS_PER_S = 100 };
+
+static struct {
+	unsigned seen[FOLLOWERS];
+	uint64_t last[FOLLOWERS];
+} follow;
+
+/* Takes what has come to one follower: "id: N" begins each event. */
+static void take_events(unsigned f, struct caller *c)
+{
+	ssize_t n = recv(c->fd, c->buf + c->have, BUF - 1 - c->have, MSG_DONTWAIT);
+	char *p, *line;
+
+	if (n <= 0)
+		bench_die("follower %u was cut: %s", f, n < 0 ? strerror(errno) : "end");
+	c->have += (size_t) n;
+	c->buf[c->have] = 0;
+	for (p = c->buf; (line = strstr(p, "\nid: ")) && strchr(line + 1, '\n'); p = line + 1) {
+		uint64_t id = strtoull(line + 5, NULL, 10);
+
+		if (id <= follow.last[f])
+			bench_die("follower %u: %llu after %llu", f, (unsigned long long) id,
+				(unsigned long long) follow.last[f]);
+		follow.last[f] = id;
+		follow.seen[f]++;
+	}
+	/* A line that is not whole yet stays. */
+	line = strrchr(p, '\n');
+	line = line ? line : p;
+	c->have -= (size_t) (line - c->buf);
+	memmove(c->buf, line, c->have);
+}
+
+static void row_events(void)
+{
+	uint64_t begin, cpu;
+	unsigned sent = 0, want = EVENTS_S * EVENTS_PER_S, total = 0, least = UINT32_MAX;
+	struct caller *asker = &caller[FOLLOWERS];
+	struct answer a;
+
+	bench_broker_prepare("10.0.0.0/8", "86400",
+		"limits { leases-per-principal = 0 }\nrest { connections = 2000 event-streams = 1500 }\n");
+	(void) bench_broker_start();
+	epfd = epoll_create1(EPOLL_CLOEXEC);
+	for (unsigned i = 0; i <= FOLLOWERS; i++)
+		caller_open(&caller[i], i);
+	for (unsigned i = 0; i < FOLLOWERS; i++)
+		ask(&caller[i], "GET", "/v1/events", "Accept: text/event-stream\r\n", NULL);
+	begin = bench_now_us();
+	cpu = bench_broker_cpu_us();
+	ex.next_owner = 1;
+	while (bench_now_us() - begin < (EVENTS_S + 4) * 1000000ull) {
+		struct epoll_event ev[256];
+		uint64_t now = bench_now_us();
+		int n;
+
+		/* The first second is for the followers to come in. */
+		if (asker->idle && sent < want && now - begin > 1000000 &&
+			(now - begin - 1000000) * EVENTS_PER_S / 1000000 > sent) {
+			ask_lease(asker, NULL, ex.next_owner++);
+			sent++;
+		}
+		n = epoll_wait(epfd, ev, 256, 2);
+		for (int i = 0; i < n; i++) {
+			struct caller *c = ev[i].data.ptr;
+
+			if (c != asker) {
+				take_events((unsigned) (c - caller), c);
+			} else if (take_answer(c, &a) && a.status != 201) {
+				bench_die("%d: %.*s", a.status, (int) a.body_n, a.body);
+			}
+		}
+	}
+	cpu = bench_broker_cpu_us() - cpu;
+	for (unsigned i = 0; i < FOLLOWERS; i++) {
+		total += follow.seen[i] == sent;
+		least = follow.seen[i] < least ? follow.seen[i] : least;
+	}
+	(void) printf(
+		"%-34s %u events to each of %u followers: %u of them got every one (the least %u), in order; broker %.0f %% busy\n",
+		"live events, 100 a second", sent, FOLLOWERS, total, least,
+		(double) cpu * 100 / (double) (bench_now_us() - begin));
+	for (unsigned i = 0; i <= FOLLOWERS; i++)
+		caller_close(&caller[i]);
+	(void) close(epfd);
+	bench_broker_stop();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
 		void (*run)(void);
 	} rows[] = {{"exhaust", row_exhaust}, {"again", row_again}, {"get", row_get},
-		{"list", row_list}};
+		{"list", row_list}, {"events", row_events}};
 	int opt;
 
 	while ((opt = getopt(argc, argv, "n:c:r:")) != -1) {
