@@ -68,6 +68,13 @@ static bool same_fixed(
 		return same_text(a->rest.operators, b->rest.operators);
 	case CW_FIXED_REST_VIEWERS:
 		return same_text(a->rest.viewers, b->rest.viewers);
+	case CW_FIXED_BACKUP_DIR:
+		return same_text(a->backup.directory, b->backup.directory) ||
+		       !same_text(a->state_dir, b->state_dir);
+	case CW_FIXED_BACKUP_EVERY:
+		return a->backup.every_s == b->backup.every_s;
+	case CW_FIXED_BACKUP_KEEP:
+		return a->backup.keep == b->backup.keep;
 	case CW_FIXED_N:
 		break;
 	}

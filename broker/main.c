@@ -29,6 +29,7 @@
 #include "broker/compare.h"
 #include "broker/differs.h"
 #include "broker/events/hub.h"
+#include "broker/jobs/jobs.h"
 #include "broker/lease/engine.h"
 #include "broker/outside.h"
 #include "broker/rest/rest.h"
@@ -52,6 +53,7 @@ struct daemon {
 	struct cw_tsp_access *tsp;
 	struct cw_tsp_io *tsp_io;
 	struct cw_hub *hub;
+	struct cw_jobs *jobs;
 	struct cw_rest *rest;
 	unsigned stops; /* of the two, that are awaited */
 	struct cw_timer *watchdog, *stop_timer;
@@ -161,12 +163,14 @@ static void take_down(struct daemon *d)
 	d->compare = cw_compare_free(d->compare);
 	d->watchdog = cw_timer_free(d->watchdog);
 	d->stop_timer = cw_timer_free(d->stop_timer);
+	cw_jobs_stop(d->jobs);
 	/* Offers of the last connections are given back before the store closes. */
 	if (d->engine)
 		cw_engine_stop(d->engine);
 	d->store = cw_store_close(d->store);
 	if (d->engine)
 		drain(d);
+	d->jobs = cw_jobs_free(d->jobs);
 	d->tsp_io = cw_tsp_io_free(d->tsp_io);
 	d->tsp = cw_tsp_access_free(d->tsp);
 	d->auth = cw_auth_free(d->auth);
@@ -223,7 +227,7 @@ static void say_ready(struct daemon *d)
 static void on_engine_ready(void *arg)
 {
 	struct daemon *d = arg;
-	const struct cw_rest_parts parts = {
+	struct cw_rest_parts parts = {
 		.loop = d->loop,
 		.engine = d->engine,
 		.store = d->store,
@@ -237,6 +241,9 @@ static void on_engine_ready(void *arg)
 	if (d->stopping)
 		return;
 	r = cw_tsp_io_new(d->tsp, d->conf, cw_prog_raise_nofile(), why, sizeof why, &d->tsp_io);
+	if (r == 0)
+		r = cw_jobs_new(d->loop, d->engine, d->store, d->conf, &d->jobs);
+	parts.jobs = d->jobs;
 	if (r == 0)
 		r = cw_rest_new(&parts, why, sizeof why, &d->rest);
 	if (r < 0) {

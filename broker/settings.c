@@ -639,6 +639,7 @@ struct cw_config *cw_config_free(struct cw_config *c)
 	(void) cw_free(c->tls_key);
 	(void) cw_free(c->tls_ca);
 	cw_config_rest_done(&c->rest);
+	(void) cw_free(c->backup.directory);
 	(void) cw_free(c->teps);
 	(void) cw_free(c->pools);
 	(void) cw_free(c->users);

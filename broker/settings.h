@@ -30,7 +30,10 @@
 	X(REST_CERT, "rest", ".", "cert")              \
 	X(REST_ADMINS, "rest", ".", "admins")          \
 	X(REST_OPERATORS, "rest", ".", "operators")    \
-	X(REST_VIEWERS, "rest", ".", "viewers")
+	X(REST_VIEWERS, "rest", ".", "viewers")        \
+	X(BACKUP_DIR, "backup", ".", "directory")      \
+	X(BACKUP_EVERY, "backup", ".", "every")        \
+	X(BACKUP_KEEP, "backup", ".", "keep")
 enum cw_config_fixed {
 #define X(id, section, dot, name) CW_FIXED_##id,
 	CW_CONFIG_FIXED(X)
@@ -76,6 +79,11 @@ struct cw_config_rest {
 	unsigned connections, streams, requests_per_token;
 };
 
+struct cw_config_backup {
+	char *directory; /* NULL: none are made */
+	unsigned every_s, keep;
+};
+
 struct cw_config {
 	unsigned refs;
 	int fixed_line[CW_FIXED_N];             /* where each is written; 0: nowhere */
@@ -101,6 +109,7 @@ struct cw_config {
 	size_t n_redirect;
 	bool redirect_always;
 	struct cw_config_rest rest;
+	struct cw_config_backup backup;
 	enum cw_log_level log_level;
 	enum cw_log_format log_format;
 	struct cw_config_tep *teps;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The section "rest" of the configuration: to values, and what is wrong with several together. */
+/* The sections "rest" and "backup" of the configuration: to values, and what is wrong with several together. */
 #include "config.h"
 
 #include <string.h>
@@ -18,7 +18,13 @@ static bool get_list(const struct cw_conf_section *s, const char *name, char **r
 bool cw_config_rest_build(struct cw_config *c, const struct cw_conf *f)
 {
 	const struct cw_conf_section *s = cw_conf_section(f, "rest", 0);
+	const struct cw_conf_section *backup = cw_conf_section(f, "backup", 0);
 	struct cw_config_rest *r = &c->rest;
+
+	c->backup.every_s = (unsigned) cw_conf_int(backup, "every");
+	c->backup.keep = (unsigned) cw_conf_int(backup, "keep");
+	if (!cw_config_get_path(c, backup, "directory", &c->backup.directory))
+		return false;
 
 	r->connections = (unsigned) cw_conf_int(s, "connections");
 	r->streams = (unsigned) cw_conf_int(s, "event-streams");

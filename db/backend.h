@@ -130,6 +130,8 @@ struct cw_reader_ops {
 		struct cw_store_reader *r, uint64_t user, struct cw_credential *to, size_t max);
 	int (*heartbeat)(struct cw_store_reader *r, struct cw_op_heartbeat *ret,
 		struct cw_store_time *ret_at);
+	int (*due)(struct cw_store_reader *r, bool quarantined, int64_t steady_s, uint64_t max,
+		uint64_t *ret);
 	int (*next_due)(
 		struct cw_store_reader *r, int64_t *ret_expiry_s, int64_t *ret_quarantine_s);
 	int (*backup)(struct cw_store_reader *r, const char *to_path);

@@ -208,6 +208,12 @@ int cw_read_heartbeat(
 	return r->ops->heartbeat(r, ret, ret_at);
 }
 
+int cw_read_due(
+	struct cw_store_reader *r, bool quarantined, int64_t steady_s, uint64_t max, uint64_t *ret)
+{
+	return r->ops->due(r, quarantined, steady_s, max, ret);
+}
+
 int cw_read_next_due(struct cw_store_reader *r, int64_t *ret_expiry_s, int64_t *ret_quarantine_s)
 {
 	return r->ops->next_due(r, ret_expiry_s, ret_quarantine_s);

@@ -121,6 +121,10 @@ int cw_read_heartbeat(struct cw_store_reader *r, struct cw_op_heartbeat *ret,
 /* Earliest due_s among ACTIVE (expiry) and among QUARANTINED leases; INT64_MAX: none. */
 int cw_read_next_due(
 	struct cw_store_reader *r, int64_t *ret_expiry_s, int64_t *ret_quarantine_s) CW_MUST_CHECK;
+/* How many ACTIVE (or QUARANTINED) leases are due at steady_s, max at most: takes time in proportion
+ * to them. */
+int cw_read_due(struct cw_store_reader *r, bool quarantined, int64_t steady_s, uint64_t max,
+	uint64_t *ret) CW_MUST_CHECK;
 /* A consistent copy of the database to a new file (mode 0600), verified and fsynced with its
  * directory before 0 is returned. -EEXIST. */
 int cw_store_backup(struct cw_store_reader *r, const char *to_path) CW_MUST_CHECK;

@@ -736,6 +736,8 @@ int cw_engine_start(struct cw_engine *e, char *why, size_t why_n)
 	if (r < 0)
 		return r;
 	e->started = true;
+	if (e->stats.clock_jumps)
+		cw_engine_event(e, "clock.jump", 0, NULL, "{\"how\":\"start\"}");
 	cw_beat_start(e);
 	for (unsigned i = 0; i < e->n_teps; i++)
 		cw_sync_start(e->teps[i]);

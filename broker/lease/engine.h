@@ -116,6 +116,21 @@ void cw_engine_stats(const struct cw_engine *e, struct cw_engine_stats *ret);
 /* Looks at the clock again now, and asks TEPs that are down: after a resume, and in tests that
  * moved their clock. */
 void cw_engine_poke(struct cw_engine *e);
+/* Writes an event that no operation causes (CW_OP_EVENT); nobody waits for it. object and detail may
+ * be NULL. Before the start and after the stop it is dropped. */
+void cw_engine_event(struct cw_engine *e, const char *type, uint64_t object_id, const char *object,
+	const char *detail);
+/* What time does to leases, by itself: expiry, end of quarantine, history. */
+enum cw_engine_sweep { CW_SWEEP_EXPIRE, CW_SWEEP_FREE, CW_SWEEP_PRUNE, CW_SWEEP_N };
+struct cw_engine_sweep_state {
+	int64_t due_s; /* steady: when the next is due; INT64_MAX: none */
+	bool running;
+	bool held; /* what is due waits: after a clock jump, or for a TEP that has too much to do */
+	uint64_t runs, leases, failures; /* since the start */
+	int last_error;                  /* of the last run; 0 */
+};
+void cw_engine_sweep_state(
+	const struct cw_engine *e, enum cw_engine_sweep which, struct cw_engine_sweep_state *ret);
 /* Compares all TEPs with the store again. */
 void cw_engine_resync(struct cw_engine *e);
 

@@ -173,8 +173,9 @@ struct cw_sweep {
 	struct cw_engine_op base;
 	bool running;
 	int64_t due_s; /* steady; INT64_MAX: nothing */
+	uint64_t runs, leases, failures;
+	int last_error;
 };
-enum { CW_SWEEP_EXPIRE, CW_SWEEP_FREE, CW_SWEEP_PRUNE, CW_SWEEP_N };
 
 struct cw_heartbeat {
 	struct cw_engine_op base;
@@ -212,6 +213,7 @@ struct cw_engine {
 	bool park_armed;
 	uint8_t park_epoch;
 	size_t outstanding;  /* operations in the store */
+	unsigned telling;    /* of those, events */
 	size_t removals_out; /* of those, confirmations of removals */
 	struct cw_engine_stats stats;
 };

@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,6 +121,10 @@ static void sweep_done(struct cw_loop_task *task)
 	const struct cw_op_sweep *r = &s->base.op.u.sweep;
 
 	s->running = false;
+	s->runs++;
+	s->last_error = s->base.op.result < 0 ? s->base.op.result : 0;
+	s->failures += s->base.op.result < 0;
+	s->leases += s->base.op.result < 0 ? 0 : r->count;
 	if (s->base.op.result < 0) {
 		s->due_s = now_s + RETRY_S;
 		if (s->base.op.result != CW_E_BUSY && s->base.op.result != CW_E_SHUTDOWN)
@@ -142,6 +147,23 @@ static void sweep_done(struct cw_loop_task *task)
 	/* There is room, or no hope of any. */
 	if ((kind == CW_SWEEP_FREE && s->base.op.result == 0 && r->count) || !cw_sweep_may_free(e))
 		cw_engine_unpark(e, true);
+}
+
+void cw_engine_sweep_state(
+	const struct cw_engine *e, enum cw_engine_sweep which, struct cw_engine_sweep_state *ret)
+{
+	const struct cw_sweep *s = &e->sweep[which];
+
+	*ret = (struct cw_engine_sweep_state){
+		.due_s = s->due_s,
+		.running = s->running,
+		.held = which == CW_SWEEP_EXPIRE &&
+			(cw_engine_now(e).steady_s < e->grace_until_s || tep_backlog(e)),
+		.runs = s->runs,
+		.leases = s->leases,
+		.failures = s->failures,
+		.last_error = s->last_error,
+	};
 }
 
 void cw_sweep_expiry_at(struct cw_engine *e, int64_t due_s)
@@ -211,6 +233,7 @@ static void beat(struct cw_engine *e)
 	struct cw_heartbeat *b = &e->beat;
 	struct cw_now now = cw_clock_now(e->clock);
 	int64_t diff_ms = now.wall_s * 1000 - now.boot_ms;
+	char detail[48];
 
 	if (b->running)
 		return; /* the store is busy: the older beat stands */
@@ -220,6 +243,9 @@ static void beat(struct cw_engine *e)
 			CW_F(CW_F_EVENT("clock.jump"), CW_F_STR("how", "running"),
 				CW_F_INT("step_ms", diff_ms - b->wall_minus_boot_ms)),
 			"the wall clock was set; leases do not depend on it");
+		(void) snprintf(detail, sizeof detail, "{\"step_s\":%lld}",
+			(long long) ((diff_ms - b->wall_minus_boot_ms) / 1000));
+		cw_engine_event(e, "clock.jump", 0, NULL, detail);
 	}
 	b->wall_minus_boot_ms = diff_ms;
 	b->running = true;

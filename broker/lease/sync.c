@@ -11,6 +11,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -289,6 +290,7 @@ static void finish(struct cw_sync *s)
 	struct cw_engine_tep *t = s->tep;
 	struct cw_engine *e = t->engine;
 	int64_t took_us = cw_clock_now(e->clock).mono_us - s->started_us;
+	char detail[96];
 
 	(void) cw_free(t->drift);
 	t->drift = s->drift;
@@ -304,6 +306,12 @@ static void finish(struct cw_sync *s)
 			CW_F_UINT("applied", s->applied), CW_F_UINT("removed", s->removed),
 			CW_F_UINT("stale", s->stale), CW_F_INT("dur_us", took_us)),
 		"the tunnel end point does what the store wants");
+	(void) snprintf(detail, sizeof detail, "{\"applied\":%llu,\"removed\":%llu,\"stale\":%llu}",
+		(unsigned long long) s->applied, (unsigned long long) s->removed,
+		(unsigned long long) s->stale);
+	if (t->down_tries > 0 || !t->settled)
+		cw_engine_event(e, "tep.up", t->tep.id, t->tep.name, NULL);
+	cw_engine_event(e, "tep.synced", t->tep.id, t->tep.name, detail);
 	cw_sync_end(t);
 	cw_tep_up(t);
 }

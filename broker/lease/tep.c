@@ -12,6 +12,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -505,6 +506,7 @@ void cw_tep_down(struct cw_engine_tep *t, int why)
 {
 	int64_t wait_ms = DOWN_FIRST_MS;
 	const struct cw_work *w;
+	char detail[64];
 
 	cw_sync_end(t);
 	t->last_error = why;
@@ -513,6 +515,8 @@ void cw_tep_down(struct cw_engine_tep *t, int why)
 		cw_log(CW_LOG_ERR,
 			CW_F(CW_F_EVENT("tep.down"), CW_F_STR("tep", t->tep.name), CW_F_ERR(why)),
 			"the tunnel end point does not work: no new leases on it, tried again with back-off");
+		(void) snprintf(detail, sizeof detail, "{\"why\":\"%s\"}", cw_err_name(why));
+		cw_engine_event(t->engine, "tep.down", t->tep.id, t->tep.name, detail);
 	}
 	t->state = CW_TEP_DOWN;
 	for (; (w = cw_workq_front(&t->queue)) != NULL; cw_workq_drop(&t->queue))

@@ -10,6 +10,7 @@
 #include "base/defs.h"
 #include "base/loop.h"
 #include "broker/events/hub.h"
+#include "broker/jobs/jobs.h"
 #include "broker/lease/engine.h"
 #include "broker/settings.h"
 #include "db/store.h"
@@ -21,6 +22,7 @@ struct cw_rest_parts {
 	struct cw_engine *engine;
 	struct cw_store *store;
 	struct cw_hub *hub;
+	struct cw_jobs *jobs;
 	struct cw_config *config; /* referenced */
 	const char *config_path;
 };

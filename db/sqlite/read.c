@@ -561,6 +561,22 @@ static int read_next_due(
 	return r < 0 ? r : minimum(cw_sq_inside(base), CW_SQ_READ_NEXT_REST, ret_quarantine_s);
 }
 
+static int read_due(struct cw_store_reader *base, bool quarantined, int64_t steady_s, uint64_t max,
+	uint64_t *ret)
+{
+	struct cw_sq_reader *r = cw_sq_inside(base);
+	enum cw_sq_read what = quarantined ? CW_SQ_READ_DUE_REST : CW_SQ_READ_DUE_EXPIRY;
+	int64_t n = 0;
+	int e;
+
+	cw_sq_int(r->st[what], 1, steady_s);
+	cw_sq_int(r->st[what], 2, (int64_t) max);
+	e = minimum(r, what, &n);
+	if (e == 0)
+		*ret = (uint64_t) n;
+	return e;
+}
+
 static struct cw_store_reader *reader_close(struct cw_store_reader *base)
 {
 	struct cw_sq_reader *r;
@@ -615,6 +631,7 @@ static const struct cw_reader_ops reader_ops = {
 	.credentials_of = read_credentials_of,
 	.heartbeat = read_heartbeat,
 	.next_due = read_next_due,
+	.due = read_due,
 	.backup = cw_sq_backup,
 	.check = cw_sq_check,
 };

@@ -112,7 +112,9 @@
 	X(HEARTBEAT, "SELECT boot_id, boot_ms, steady_s, wall_s FROM broker_state"                     \
 		" WHERE id = 1 AND boot_id IS NOT NULL")                                                   \
 	X(NEXT_EXPIRY, "SELECT min(due) FROM lease WHERE state = 1")                                   \
-	X(NEXT_REST, "SELECT min(due) FROM lease WHERE state = 3")
+	X(NEXT_REST, "SELECT min(due) FROM lease WHERE state = 3")                                     \
+	X(DUE_EXPIRY, "SELECT count(*) FROM (SELECT 1 FROM lease WHERE state = 1 AND due <= ?1 LIMIT ?2)") \
+	X(DUE_REST, "SELECT count(*) FROM (SELECT 1 FROM lease WHERE state = 3 AND due <= ?1 LIMIT ?2)")
 /* clang-format on */
 
 enum cw_sq_read {
