@@ -13,6 +13,7 @@
 #include "client/ctl/run.h"
 #include "client/ctl/sse.h"
 #include "client/ctl/value.h"
+#include "schema/rest/rfc3339.h"
 
 enum { WAIT_MS = 250, WAIT_MAX_MS = 8000, QUERY_MAX = 1024 };
 
@@ -88,6 +89,25 @@ static int query(const struct cw_ctl *c, char to[static QUERY_MAX])
 	return CW_EXIT_OK;
 }
 
+/* Where to go on if the connection broke before the first event: before the first that has happened since we began. */
+static int resume_point(struct watch *w)
+{
+	char from[CW_RFC3339_STRLEN], q[QUERY_MAX];
+	json_t *page = NULL;
+	json_int_t id;
+	int r;
+
+	(void) snprintf(q, sizeof q, "limit=1&from=%s", cw_rfc3339_str(w->c->now_s, from));
+	r = cw_ctl_get(w->c, "/v1/events", q, &page);
+	id = json_integer_value(
+		json_object_get(json_array_get(json_object_get(page, "items"), 0), "id"));
+	if (id > 0)
+		(void) snprintf(
+			w->sse.last_id, sizeof w->sse.last_id, "%" JSON_INTEGER_FORMAT, id - 1);
+	json_decref(page);
+	return r;
+}
+
 /* One connection, to its end. CW_EXIT_OK: another is worth a try. */
 static int follow(struct watch *w, const char *q)
 {
@@ -129,7 +149,10 @@ int cw_ctl_run_watch(struct cw_ctl *c)
 	cw_ctl_sse_init(&w.sse, on_event, &w);
 	for (;;) {
 		w.any = false;
-		r = follow(&w, q);
+		r = first || w.sse.last_id[0] || cw_ctl_value(c->line, "after") ? CW_EXIT_OK
+										: resume_point(&w);
+		if (r == CW_EXIT_OK)
+			r = follow(&w, q);
 		/* What will not get better by itself ends it: at the start everything. */
 		if (ferror(c->out.f) || r == CW_EXIT_USAGE || r == CW_CTL_NOT_ALLOWED ||
 			(r != CW_EXIT_OK && first && !w.any))
