@@ -63,14 +63,14 @@ export const addTo = (pool, kind) => askAndAct({
 		hint: "ADDRESS/LENGTH, FIRST-LAST or one ADDRESS" }],
 	verb: kind === "ranges" ? "Add" : "Exclude",
 	submit: (body) => call("POST", `/v1/pools/${pool.id}/${kind}`, { body }),
-}, "Done.");
+}, (r) => `${r.first} to ${r.last} ${kind === "ranges" ? "are added" : "are excluded"}.`);
 
 export const removeFrom = (pool, kind, row) => askAndAct({
 	title: `${kind === "ranges" ? "Take away" : "No longer exclude"} ${row.first} to ${row.last}?`,
 	text: kind === "ranges" ? "Refused while somebody holds one of these addresses." : "These addresses will be leased.",
 	verb: "Remove", danger: true,
 	submit: () => change("DELETE", `/v1/pools/${pool.id}/${kind}/${row.id}`),
-}, "Done.");
+}, `${row.first} to ${row.last} ${kind === "ranges" ? "are taken away" : "may be leased again"}.`);
 
 export const reserve = (pool) => askAndAct({
 	title: `Reserve an address of ${pool.name}`,

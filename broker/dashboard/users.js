@@ -16,7 +16,7 @@ const addUser = () => askAndAct({
 	fields: [{ name: "name", label: "Name", required: true }, { name: "password", label: "Password", type: "password", hint: "Only verifiers made from it are stored. Empty: no login yet." },
 		{ name: "pool", label: "Pool", hint: "Empty: any" }, { name: "max", label: "Leases at most", type: "number", min: 0, value: "0", hint: "0: no limit of its own" }],
 	submit: ({ name, password, pool, max }) => call("POST", "/v1/users", { body: { name, max_leases: Number(max), ...(password ? { password } : {}), ...(pool ? { pool } : {}) } }),
-}, (u) => `${u.name} may log in.`);
+}, (u) => `The user ${u.name} is made.`);
 
 const setPassword = (u) => askAndAct({
 	title: `A new password for ${u.name}`, text: "It replaces all credentials; sessions that are open go on.", verb: "Set",
@@ -28,7 +28,7 @@ const toggle = (u) => askAndAct({
 	title: `${u.disabled ? "Enable" : "Disable"} ${u.name}?`, text: u.disabled ? "The user may log in again." : "The user cannot log in or renew; leases run out by themselves.",
 	verb: u.disabled ? "Enable" : "Disable", danger: !u.disabled,
 	submit: () => change("PATCH", `/v1/users/${u.id}`, { disabled: !u.disabled }),
-}, "Done.");
+}, (v) => `${u.name} is ${v.disabled ? "disabled" : "enabled"}.`);
 
 const dropUser = (u) => askAndAct({
 	title: `Delete ${u.name}?`, text: "Its leases run out by themselves; revoke them to take them.", verb: "Delete", danger: true,
