@@ -54,10 +54,10 @@ function found() {
 		set({ connection: { ok: true, retryAt: 0, since: 0 } });
 }
 
-function loggedOut() {
+function loggedOut(note = null) {
 	stopLive();
 	useCsrf(null);
-	set({ boot: "login", session: null, data: null, error: null, loading: false });
+	set({ boot: "login", session: null, loginError: note, data: null, error: null, loading: false });
 }
 
 // Loads what the view shows; what was asked for by an older address is dropped.
@@ -85,9 +85,9 @@ async function reload() {
 			return undefined;
 		if (e instanceof Unreachable || (e instanceof Problem && [502, 503, 504].includes(e.status)))
 			return lost();
-		if (e.status === 401)
-			return loggedOut();
 		found();
+		if (e.status === 401)
+			return loggedOut("Your session has ended. Log in again.");
 		set({ loading: false, error: e, data: e.status === 404 ? null : state.data });
 		if (!(e instanceof Problem))
 			console.error(e);
