@@ -93,6 +93,9 @@ export function show({ title, text, secret }) {
 
 export function toast(text, bad = false) {
 	const t = h("div", { class: bad ? "toast bad" : "toast" }, text);
-	document.getElementById("toasts").append(t);
+	const all = document.getElementById("toasts");
+	all.append(t);
+	while (all.children.length > 3)
+		all.firstChild.remove();
 	setTimeout(() => t.remove(), bad ? 9000 : 5000);
 }

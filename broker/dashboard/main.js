@@ -98,11 +98,12 @@ async function reload() {
 
 function go() {
 	const route = parse();
+	const first = state.route.name === "";
 	const moved = route.name !== state.route.name || route.id !== state.route.id;
 	const changed = JSON.stringify(route.params) !== JSON.stringify(state.route.params);
 	set({ route, menu: false, ...(moved || changed ? { data: null, error: null } : {}), ...(moved ? { ui: {} } : {}) });
 	document.title = `${VIEWS[route.name].title} – Causeway`;
-	if (moved)
+	if (moved && !first)
 		queueMicrotask(() => {
 			document.getElementById("title")?.focus({ preventScroll: true });
 			window.scrollTo(0, 0);

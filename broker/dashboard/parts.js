@@ -64,8 +64,9 @@ export function usageParts(u) {
 
 export function usageBar(u) {
 	return stack([["active", u.active], ["ending", u.ending], ["quarantined", u.quarantined],
-		// Reservations may be held or not: what is neither counted before nor available.
-		["reserved", Math.max(0, u.total - u.available - u.active - u.ending - u.quarantined)]], u.total,
+		["excluded", u.excluded],
+		// Reservations may be held or not: what is counted nowhere else and is not available.
+		["reserved", Math.max(0, u.total - u.available - u.active - u.ending - u.quarantined - u.excluded)]], u.total,
 	`${Math.floor(percentUsed(u))} percent used, ${count(u.available)} available`);
 }
 

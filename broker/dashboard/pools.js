@@ -15,7 +15,7 @@ export const kindOf = (pool) => (pool.port_set ? `shared by ${2 ** pool.port_set
 
 function render(d) {
 	return page("Pools", null,
-		table("Pools", [["Pool"], ["State"], ["Use", "wide"], ["Used", "n"], ["Active", "n"], ["Available", "n"], ["TEP"], ["Kind"], ["Lifetime"], ["Order", "n"]],
+		table("Pools", [["Pool", "nw"], ["State"], ["Use", "wide"], ["Used", "n"], ["Active", "n"], ["Available", "n"], ["TEP", "nw"], ["Kind"], ["Lifetime"], ["Order", "n"]],
 			d.rows.map(({ pool, usage: u }) => [pool.id, h("strong", {}, link(`pools/${pool.name}`, pool.name)),
 				[badge(pool.state), u && u.level !== "ok" ? [" ", badge(u.level)] : null],
 				u ? usageBar(u) : "–", u ? `${Math.floor(percentUsed(u))} %` : "–", u ? count(u.active) : "–", u ? count(u.available) : "–",
