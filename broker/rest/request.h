@@ -42,7 +42,7 @@ struct cw_rest_request {
 	char id[33]; /* X-Request-Id */
 	struct cw_rest_who who;
 	struct cw_arena *arena; /* for whatever the handler needs until the answer is sent */
-	bool secret; /* the body has a password */
+	bool secret;            /* the body has a password */
 	int64_t begun_us;
 	/* the answer */
 	unsigned status;

@@ -403,7 +403,7 @@ static size_t leave_escaped(void *arg, struct MHD_Connection *conn, char *s)
 	return strlen(s);
 }
 
-static void log_fault(void *arg, const char *format, va_list args)
+static CW_PRINTF(2, 0) void log_fault(void *arg, const char *format, va_list args)
 {
 	char text[256];
 
