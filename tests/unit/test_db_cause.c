@@ -185,8 +185,8 @@ static void a_broken_chain_is_found(void **state)
 		"DELETE FROM audit WHERE id = 5",
 		"DELETE FROM audit",
 		"UPDATE audit SET hash = NULL WHERE id = 4",
-		"INSERT INTO audit SELECT 6, wall_s, actor, verb, object, detail, peer, hash FROM audit"
-		" WHERE id = 5",
+		("INSERT INTO audit SELECT 6, wall_s, actor, verb, object, detail, peer, hash FROM audit"
+		 " WHERE id = 5"),
 	};
 	struct fx *fx = *state;
 
