@@ -211,7 +211,7 @@ static int add(struct cw_ctl_line *l, const struct cw_ctl_flag *f, const char *t
 
 /* argv[*at] is a flag; *at moves over its value. */
 static int take_flag(
-	struct cw_ctl_line *l, int argc, char *const argv[], int *at, char *why, size_t why_n)
+	struct cw_ctl_line *l, int argc, const char *const *argv, int *at, char *why, size_t why_n)
 {
 	const char *word = argv[*at], *text = NULL;
 	const struct cw_ctl_flag *f = NULL;
@@ -302,7 +302,8 @@ static int check_args(const struct cw_ctl_line *l, char *why, size_t why_n)
 	return CW_E_SYNTAX;
 }
 
-int cw_ctl_parse(int argc, char *const argv[], struct cw_ctl_line *ret, char *why, size_t why_n)
+int cw_ctl_parse(
+	int argc, const char *const *argv, struct cw_ctl_line *ret, char *why, size_t why_n)
 {
 	bool flags = true;
 	int r = 0;

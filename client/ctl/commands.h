@@ -12,12 +12,12 @@
 struct cw_ctl;
 
 struct cw_ctl_flag {
-	const char *name; /* without dashes */
-	char letter;
+	const char *name;     /* without dashes */
 	const char *argument; /* NULL: a switch */
 	const char *member;   /* of a body or a query */
-	bool global;
 	const char *help;
+	char letter; /* 0: none */
+	bool global;
 };
 
 struct cw_ctl_command {
@@ -50,7 +50,7 @@ struct cw_ctl_line {
 };
 
 /* argv without the program's name. 0, or CW_E_SYNTAX: *why says what is wrong. */
-int cw_ctl_parse(int argc, char *const argv[], struct cw_ctl_line *ret, char *why,
+int cw_ctl_parse(int argc, const char *const *argv, struct cw_ctl_line *ret, char *why,
 	size_t why_n) CW_MUST_CHECK;
 
 /* The flag as the command takes it; NULL: it does not. command NULL: the global ones. */

@@ -104,14 +104,11 @@ void cw_ctl_help_command(FILE *f, const struct cw_ctl_command *c)
 int cw_ctl_run_help(struct cw_ctl *c)
 {
 	static struct cw_ctl_line asked;
-	char *words[2] = {NULL};
 	char why[512];
 	size_t n = c->line->n_args;
 
-	for (size_t i = 0; i < n; i++)
-		words[i] = (char *) (uintptr_t) c->line->args[i]; /* argv's, and not changed */
 	/* Arguments are missing where only the name stands: that is no fault here. */
-	if (cw_ctl_parse((int) n, words, &asked, why, sizeof why) < 0 && !asked.command)
+	if (cw_ctl_parse((int) n, c->line->args, &asked, why, sizeof why) < 0 && !asked.command)
 		return cw_ctl_usage("%s", why);
 	if (asked.command)
 		cw_ctl_help_command(stdout, asked.command);

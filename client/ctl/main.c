@@ -55,7 +55,7 @@ int main(int argc, char *argv[])
 	(void) setlocale(LC_CTYPE, ""); /* NOLINT(concurrency-mt-unsafe): no thread yet */
 	(void) signal(SIGPIPE, SIG_IGN);
 	cw_json_init();
-	if (cw_ctl_parse(argc - 1, argv + 1, &line, why, sizeof why) < 0)
+	if (cw_ctl_parse(argc - 1, (const char *const *) (argv + 1), &line, why, sizeof why) < 0)
 		return cw_ctl_usage("%s", why);
 	if (cw_ctl_is_on(&line, "version")) {
 		cw_prog_version("causewayctl");

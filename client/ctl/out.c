@@ -15,7 +15,7 @@
 #include "client/ctl/commands.h"
 #include "client/ctl/out.h"
 
-enum { HELD_MAX = 1000 };
+enum { HELD_MAX = 1000 }; /* rows, of a table with all its columns */
 
 bool cw_ctl_format_of(const char *name, enum cw_ctl_format *ret)
 {
@@ -32,8 +32,9 @@ bool cw_ctl_format_of(const char *name, enum cw_ctl_format *ret)
 
 void cw_ctl_out_init(struct cw_ctl_out *o, FILE *f, enum cw_ctl_format format)
 {
-	const char *no_colour = getenv("NO_COLOR"),
-		   *term = getenv("TERM"); /* NOLINT(concurrency-mt-unsafe) */
+	/* One thread: NOLINTNEXTLINE(concurrency-mt-unsafe) */
+	const char *no_colour = getenv("NO_COLOR");
+	const char *term = getenv("TERM"); /* NOLINT(concurrency-mt-unsafe) */
 	struct winsize w;
 
 	*o = (struct cw_ctl_out){.f = f, .format = format};
@@ -186,7 +187,7 @@ static int hold(struct cw_ctl_out *o, const json_t *row)
 			return -ENOMEM;
 		o->cells[o->n_cells++] = cell;
 	}
-	return o->laid_out || o->n_cells / o->n_names >= HELD_MAX ? release(o) : 0;
+	return o->laid_out || o->n_cells >= (size_t) HELD_MAX * CW_CTL_COLUMNS_MAX ? release(o) : 0;
 }
 
 /* ---- lists ---- */
@@ -311,11 +312,11 @@ static int members(const struct cw_ctl_out *o, const json_t *v)
 	size_t widest = 0;
 
 	/* jansson's iterators take no const; nothing is changed. */
-	json_object_foreach((json_t *) (uintptr_t) v, key, member)
+	json_object_foreach(cw_ctl_mutable(v), key, member)
 	{
 		widest = strlen(key) > widest ? strlen(key) : widest;
 	}
-	json_object_foreach((json_t *) (uintptr_t) v, key, member)
+	json_object_foreach(cw_ctl_mutable(v), key, member)
 	{
 		CW_CLEANUP(cw_freep) char *cell = cw_ctl_cell(member);
 
@@ -341,7 +342,7 @@ int cw_ctl_out_one(struct cw_ctl_out *o, const json_t *v, const char *columns)
 	case CW_CTL_NAME:
 		return name_of(o, v, columns, strcspn(columns, ","));
 	case CW_CTL_CSV:
-		json_object_foreach((json_t *) (uintptr_t) v, key, member)
+		json_object_foreach(cw_ctl_mutable(v), key, member)
 		{
 			size_t n = strlen(all);
 

@@ -92,7 +92,7 @@ static int copy(int from, int to, char sum[static HEX], uint64_t *ret_n)
 	if (r == 0 && !EVP_DigestFinal_ex(md, digest, &n))
 		r = -ENOMEM;
 	for (unsigned i = 0; r == 0 && i < n && 2 * i + 3 <= HEX; i++)
-		(void) snprintf(sum + 2 * i, 3, "%02x", digest[i]);
+		(void) snprintf(sum + (size_t) 2 * i, 3, "%02x", digest[i]);
 	EVP_MD_CTX_free(md);
 	return r;
 }
@@ -144,7 +144,7 @@ static int write_part(struct restore *s, int from, const struct stat *owner)
 {
 	CW_CLEANUP(cw_closep) int to = -1;
 	char again[HEX] = "";
-	uint64_t n;
+	uint64_t n = 0;
 	int r;
 
 	(void) unlink(s->part); /* what an interrupted one left */

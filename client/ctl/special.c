@@ -33,7 +33,7 @@ static int change(struct cw_ctl *c, const char *path, const char *etag, json_t *
 	q.body = text;
 	q.body_n = strlen(text);
 	r = cw_ctl_do(c, &q, &a);
-	text = cw_free_secret(text, q.body_n);
+	(void) cw_free_secret(text, q.body_n);
 	if (r != CW_EXIT_OK)
 		return r;
 	v = a.body ? json_loadb(a.body, a.n, JSON_REJECT_DUPLICATES, NULL) : json_null();

@@ -132,7 +132,7 @@ static void put_object(struct cw_json_out *o, const json_t *v, unsigned depth)
 		return;
 	}
 	/* jansson's iterators take no const; nothing is changed. */
-	json_object_foreach((json_t *) (uintptr_t) v, key, member)
+	json_object_foreach(cw_ctl_mutable(v), key, member)
 	{
 		put(o, more ? "," : "");
 		put(o, key);
@@ -170,7 +170,7 @@ static void put_value(struct cw_json_out *o, const json_t *v, unsigned depth)
 			put(o, "-");
 	} else if ((text = cw_ctl_text(v))) {
 		put(o, text);
-		text = cw_free(text);
+		(void) cw_free(text);
 	}
 }
 

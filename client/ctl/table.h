@@ -26,5 +26,16 @@ char *cw_ctl_cell(const struct json_t *v) CW_MUST_CHECK;
 char *cw_ctl_csv(const struct json_t *v) CW_MUST_CHECK;
 /* Control characters, also those of C1, and octets that are no UTF-8 become '?'. In place. */
 void cw_ctl_tame(char *s);
+/* For jansson's iterators, which take no const; nothing may be changed. */
+static inline struct json_t *cw_ctl_mutable(const struct json_t *v)
+{
+	const union {
+		const struct json_t *borrowed;
+		struct json_t *same;
+	} u = {.borrowed = v};
+
+	return u.same;
+}
+
 /* Compact JSON; given (cw_free; cw_free_secret). NULL: out of memory. */
 char *cw_ctl_text(const struct json_t *v) CW_MUST_CHECK;

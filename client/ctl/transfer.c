@@ -247,7 +247,7 @@ static json_t *csv_row(struct rows *f, const struct cw_rest_object *o)
 	}
 	row = n == f->n_columns ? json_object() : NULL;
 	for (unsigned i = 0; row && i < n; i++) {
-		if (!fields[i][0]) /* null */
+		if (!f->columns[i] || !fields[i][0]) /* null */
 			continue;
 		v = field(o, f->columns[i], fields[i]);
 		if (json_object_set_new(row, f->columns[i], v) < 0) {
@@ -380,12 +380,12 @@ static int import_lease(struct cw_ctl *c, const json_t *row, unsigned number, st
 	if (r == CW_EXIT_OK && cw_ctl_is_on(c->line, "dry-run")) {
 		(void) fprintf(c->out.f, "%s\n", text);
 		t->done++;
-		text = cw_free(text);
+		(void) cw_free(text);
 		return CW_EXIT_OK;
 	}
 	if (r == CW_EXIT_OK)
 		r = cw_ctl_try(c, &q, &a);
-	text = cw_free(text);
+	(void) cw_free(text);
 	if (r != CW_EXIT_OK)
 		return r;
 	(void) snprintf(about, sizeof about, "row %u", number);

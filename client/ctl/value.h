@@ -19,7 +19,7 @@ int cw_ctl_time(const char *s, int64_t now_s, int64_t *ret_wall_s) CW_MUST_CHECK
 int cw_ctl_body(const struct cw_ctl_line *l, int64_t now_s, struct json_t **ret, char *why,
 	size_t why_n) CW_MUST_CHECK;
 /* "key=value&..." of its query, without limit and count; given. Likewise. */
-int cw_ctl_query(const struct cw_ctl_line *l, const struct cw_rest_object *o, int64_t now_s,
+int cw_ctl_query(const struct cw_ctl_line *l, const struct cw_rest_object *q, int64_t now_s,
 	char **ret, char *why, size_t why_n) CW_MUST_CHECK;
 /* KEY=VALUE into an object of tags; "KEY=" takes it away. 0, CW_E_SYNTAX, -ENOMEM. */
 int cw_ctl_tag(struct json_t *tags, const char *text, char *why, size_t why_n) CW_MUST_CHECK;

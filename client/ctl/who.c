@@ -81,7 +81,7 @@ int cw_ctl_run_who(struct cw_ctl *c)
 	char query[QUERY_MAX], time[CW_RFC3339_STRLEN];
 	bool rows = c->out.format != CW_CTL_TABLE;
 	size_t n = 0;
-	int64_t at;
+	int64_t at = 0;
 	int r = question(c, query, &at), e;
 
 	if (r != CW_EXIT_OK)

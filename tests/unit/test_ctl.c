@@ -27,7 +27,7 @@ static char why[512];
 static int parse(const char *text)
 {
 	static char copy[8192];
-	char *argv[1024];
+	const char *argv[1024];
 	int argc = 0;
 
 	(void) snprintf(copy, sizeof copy, "%s", text);
