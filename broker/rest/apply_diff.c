@@ -18,7 +18,7 @@
 
 /* ---- steps ---- */
 
-/* fmt: the pointer. NULL: no memory, answered. */
+/* pointer NULL: it goes because nobody names it. NULL: no memory, answered. */
 static struct cw_apply_step *add(struct cw_apply *a, enum cw_apply_phase phase, uint8_t action,
 	uint8_t kind, const char *name, const char *pointer)
 {
