@@ -197,10 +197,29 @@ static int change_over(const struct restore *s)
 	return cw_ctl_failed(r, s->db);
 }
 
+/* The sum a backup must have: the one that was given, else that of the file the broker wrote beside it. NULL: none. */
+static const char *wanted_sum(const struct restore *s, char to[static HEX])
+{
+	const char *given = cw_ctl_value(s->c->line, "sha256");
+	char beside[PATH_MAX], *line = NULL;
+	size_t n;
+
+	if (given)
+		return given;
+	if ((size_t) snprintf(beside, sizeof beside, "%s.sha256", s->from) >= sizeof beside ||
+		access(beside, F_OK) < 0 || cw_ctl_secret(beside, &line, &n) < 0)
+		return NULL;
+	/* As sha256sum(1) writes it: the sum, then the name. What is there and is no sum fits nothing. */
+	(void) snprintf(to, HEX, "%.*s", (int) strcspn(line, " \t"), line);
+	(void) cw_free(line);
+	return to;
+}
+
 static int restore(struct restore *s)
 {
 	CW_CLEANUP(cw_closep) int from = open(s->from, O_RDONLY | O_CLOEXEC);
-	const char *want = cw_ctl_value(s->c->line, "sha256");
+	char beside[HEX] = "";
+	const char *want = wanted_sum(s, beside);
 	struct stat st, owner;
 	char folder[PATH_MAX];
 	char *slash;
@@ -226,7 +245,7 @@ static int restore(struct restore *s)
 		return cw_ctl_failed(-errno, folder);
 	r = write_part(s, from, &owner);
 	if (r == CW_EXIT_OK && want && strcasecmp(want, s->sum) != 0) {
-		cw_ctl_say("%s has SHA-256 %s, not the one that was given: it is damaged", s->from,
+		cw_ctl_say("%s has SHA-256 %s, not the one it must have: it is damaged", s->from,
 			s->sum);
 		r = CW_EXIT_FAILURE;
 	}
