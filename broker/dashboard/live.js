@@ -60,6 +60,7 @@ async function follow(signal) {
 	}
 }
 
+// Begins with the newest: what came meanwhile may be very much.
 export function startLive() {
 	stopLive();
 	running = new AbortController();

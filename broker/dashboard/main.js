@@ -154,7 +154,18 @@ const doors = { login, logout, reload, views: VIEWS };
 onStale(reload);
 onChange(() => patch(document.getElementById("app"), drawShell(state, doors)));
 window.addEventListener("hashchange", () => state.boot === "ready" && go());
-document.addEventListener("visibilitychange", () => !document.hidden && state.boot === "ready" && reload());
+// A tab nobody looks at follows no events: a browser has six connections to a broker, for all its tabs.
+document.addEventListener("visibilitychange", () => {
+	if (state.boot !== "ready")
+		return;
+	if (document.hidden) {
+		stopLive();
+		return;
+	}
+	if (can("leases:read"))
+		startLive();
+	reload();
+});
 window.addEventListener("online", () => reload());
 // "in 5 min" moves on by itself, and so does the wait for a broker that is gone.
 setInterval(() => (state.boot === "ready" || !state.connection.ok) && !document.hidden && set({}), 1000);
