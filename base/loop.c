@@ -19,6 +19,7 @@
 
 struct cw_loop {
 	uv_loop_t uv;
+	uint64_t begun_ns;
 	uv_async_t wake;
 	struct cw_queue tasks;
 	struct cw_list signals; /* struct watcher */
@@ -83,6 +84,8 @@ int cw_loop_new(const struct cw_clock *clock, struct cw_loop **ret)
 		cw_queue_done(&l->tasks);
 		return r;
 	}
+	(void) uv_loop_configure(&l->uv, UV_METRICS_IDLE_TIME);
+	l->begun_ns = uv_hrtime();
 	r = uv_async_init(&l->uv, &l->wake, on_wake);
 	if (r < 0) {
 		(void) uv_loop_close(&l->uv);
@@ -160,6 +163,15 @@ int cw_loop_run(struct cw_loop *l)
 void cw_loop_stop(struct cw_loop *l)
 {
 	uv_stop(&l->uv);
+}
+
+uint64_t cw_loop_busy_us(const struct cw_loop *l)
+{
+	/* The function only reads, under a lock of its own. */
+	uint64_t idle = uv_metrics_idle_time((uv_loop_t *) (uintptr_t) &l->uv);
+	uint64_t all = uv_hrtime() - l->begun_ns;
+
+	return all > idle ? (all - idle) / 1000 : 0;
 }
 
 void cw_loop_post(struct cw_loop *l, struct cw_loop_task *task)

@@ -27,6 +27,8 @@ struct uv_loop_s *cw_loop_uv(struct cw_loop *l); /* borrowed */
 const struct cw_clock *cw_loop_clock(const struct cw_loop *l);
 int cw_loop_run(struct cw_loop *l); /* until cw_loop_stop(); at once if that was called before. 0 */
 void cw_loop_stop(struct cw_loop *l); /* cw_loop_run returns after this turn */
+/* Time its thread did not wait for something to do, since it was made. */
+uint64_t cw_loop_busy_us(const struct cw_loop *l);
 /* Any thread. Tasks run in the order posted. The loop must outlive the task. */
 void cw_loop_post(struct cw_loop *l, struct cw_loop_task *task);
 /* Calls fn on the loop thread for each delivery of signum. 0 or -errno. */

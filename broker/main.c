@@ -232,6 +232,7 @@ static void on_engine_ready(void *arg)
 		.engine = d->engine,
 		.store = d->store,
 		.hub = d->hub,
+		.tsp = d->tsp,
 		.config = d->conf,
 		.config_path = d->config_path,
 	};

@@ -41,6 +41,9 @@ enum cw_config_fixed {
 		CW_FIXED_N
 };
 
+enum { CW_CONFIG_MECHANISMS = 6 };
+extern const char *const cw_config_mechanisms[]; /* all that there are */
+
 struct cw_config_tep {
 	struct cw_tep tep; /* id and version 0 */
 	int line;

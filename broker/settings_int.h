@@ -8,9 +8,6 @@
 #include "base/conf.h"
 #include "broker/settings.h"
 
-enum { CW_CONFIG_MECHANISMS = 6 };
-extern const char *const cw_config_mechanisms[];
-
 #define CW_CONFIG_NAME_WANT "a name of 1 to 63 letters, digits and . _ @ -"
 bool cw_config_name_ok(const char *v);
 /* lifetime, lifetime-min and lifetime-max with the defaults that depend on each other. */

@@ -352,6 +352,8 @@ static int attempt(struct cw_store *s, struct cw_op **ops, size_t n, bool *ret_s
 		s->stats.commits++;
 		s->stats.operations += n;
 		s->stats.commit_us_sum += us;
+		cw_hist_add(&s->stats.commit_us, cw_hist_times_us, us);
+		cw_hist_add(&s->stats.batch, cw_hist_counts, n);
 		if (us > s->stats.commit_us_max)
 			s->stats.commit_us_max = us;
 		if (n > s->stats.batch_max_seen)

@@ -27,6 +27,7 @@
 #include <stdbool.h>
 
 #include "base/defs.h"
+#include "base/hist.h"
 #include "base/queue.h"
 #include "db/readers.h"
 #include "db/values.h"
@@ -380,6 +381,7 @@ struct cw_store_stats {
 	uint64_t err_busy, err_full, err_io, err_corrupt;
 	uint64_t batch_max_seen;
 	uint64_t commit_us_sum, commit_us_max;
+	struct cw_hist commit_us, batch; /* of times, of operations per commit */
 	uint64_t wal_bytes;
 	bool rebuilt;     /* the start made the indexes of leases anew: the run before had found the
 			 database at odds with itself (CW_E_STORE_CORRUPT) */

@@ -203,6 +203,7 @@ static void on_health(void *arg, int result)
 
 static const char *transition_of(struct cw_engine *e, const struct cw_outbox_entry *entry)
 {
+	cw_engine_count_transition(e, entry);
 	if (entry->what == CW_OUTBOX_APPLY) {
 		e->stats.grants++;
 		return "lease.grant";
@@ -322,6 +323,8 @@ static void on_inbox(struct cw_loop_task *task)
 		e->stats.inbox_lost++;
 		cw_engine_resync(e);
 	}
+	if (health <= 0)
+		e->store_health = health;
 	if (health <= 0 && e->conf.health)
 		e->conf.health(e->conf.arg, health);
 }
@@ -361,6 +364,7 @@ void cw_engine_submit(struct cw_engine *e, struct cw_engine_req *req)
 {
 	req->engine = e;
 	req->tries = 0;
+	req->begun_us = cw_clock_now(e->clock).mono_us;
 	e->stats.requests++;
 	cw_list_init(&req->in_parked);
 	if (req->op.kind == CW_OP_END && req->op.u.end.wait_stopped) {
@@ -368,31 +372,6 @@ void cw_engine_submit(struct cw_engine *e, struct cw_engine_req *req)
 		park_arm(e);
 	}
 	cw_engine_resubmit(e, req);
-}
-
-static void count_failure(struct cw_engine *e, int result)
-{
-	switch (result) {
-	case CW_E_POOL_EMPTY:
-		e->stats.pool_empty++;
-		break;
-	case CW_E_QUOTA:
-		e->stats.quota++;
-		break;
-	case CW_E_CONFLICT:
-		e->stats.conflicts++;
-		break;
-	case CW_E_TEP:
-		e->stats.tep_refused++;
-		break;
-	case CW_E_STORE_FULL:
-	case CW_E_STORE_IO:
-	case CW_E_STORE_CORRUPT:
-		e->stats.store_failed++;
-		break;
-	default:
-		break;
-	}
 }
 
 /* A move ends a tenure without an outbox entry of its own: the new binding replaces the old one. */
@@ -430,9 +409,8 @@ static void req_finished(struct cw_engine_req *req)
 		acquired(e, &req->op.u.acquire);
 		req->op.result = CW_FAILPOINT(ANSWER_BEFORE_SEND);
 	}
-	if (req->op.result < 0)
-		count_failure(e, req->op.result);
-	else if (!e->stopping)
+	cw_engine_count(e, req);
+	if (req->op.result >= 0 && !e->stopping)
 		cw_change_done(e, &req->op);
 	req->done(req);
 }

@@ -54,6 +54,7 @@ struct cw_engine_req {
 	struct cw_loop_task task;
 	struct cw_list in_parked;
 	uint8_t tries, epoch;
+	int64_t begun_us;
 };
 
 /* Who wants to know that a lease ended. Embed it; `ended` runs on the loop thread, once, after the
@@ -64,6 +65,16 @@ struct cw_engine_sub {
 	void (*ended)(struct cw_engine_sub *sub, const struct cw_lease *lease);
 };
 
+enum cw_engine_counted {
+	CW_COUNT_GRANT,
+	CW_COUNT_RENEW,
+	CW_COUNT_RELEASE,
+	CW_COUNT_EXPIRE,
+	CW_COUNT_REVOKE,
+	CW_COUNT_REFUSE, /* by its TEP, or by the client */
+	CW_COUNTED
+};
+enum { CW_COUNT_ACCESSES = CW_ACCESS_GATEWAY + 1 };
 struct cw_engine_stats {
 	uint64_t grants, renewals, moves, releases, expiries, revocations, rollbacks, rejections;
 	uint64_t requests, pool_empty, quota, conflicts, tep_refused, store_failed;
@@ -71,6 +82,8 @@ struct cw_engine_stats {
 	uint64_t tep_downs, syncs, sync_applied, sync_removed, sync_stale;
 	uint64_t sweeps, sweep_leases, clock_jumps, inbox_lost, confirms_again;
 	size_t parked, outstanding, subscriptions;
+	uint64_t transitions[CW_COUNTED][CW_COUNT_ACCESSES]; /* by enum cw_access */
+	struct cw_hist alloc_us;                             /* acquires, from submit to done */
 };
 
 int cw_engine_new(
@@ -131,6 +144,8 @@ struct cw_engine_sweep_state {
 };
 void cw_engine_sweep_state(
 	const struct cw_engine *e, enum cw_engine_sweep which, struct cw_engine_sweep_state *ret);
+/* As the store's hook of that name said last: 0, or why nothing can be written. */
+int cw_engine_store_health(const struct cw_engine *e);
 /* Compares all TEPs with the store again. */
 void cw_engine_resync(struct cw_engine *e);
 
@@ -150,6 +165,9 @@ struct cw_engine_tep_status {
 /* -ENOENT: there is no such TEP. */
 int cw_engine_tep_status(
 	const struct cw_engine *e, uint64_t tep_id, struct cw_engine_tep_status *ret) CW_MUST_CHECK;
+/* How long its batches of bindings took. -ENOENT. */
+int cw_engine_tep_apply_us(
+	const struct cw_engine *e, uint64_t tep_id, struct cw_hist *ret) CW_MUST_CHECK;
 /* Compares one again, soon: 0; CW_E_TEP: it is down, and asked again now; -ENOENT. */
 int cw_engine_resync_tep(struct cw_engine *e, uint64_t tep_id) CW_MUST_CHECK;
 

@@ -126,6 +126,8 @@ struct cw_engine_tep {
 	struct cw_drift *drift; /* of the last comparison that ended well, or NULL */
 	int last_error;
 	struct cw_tep_batch apply, remove;
+	int64_t apply_begun_us;
+	struct cw_hist apply_us;
 	struct {
 		uint64_t key;
 		uint32_t stamp;
@@ -203,7 +205,8 @@ struct cw_engine {
 	struct cw_map *subs;       /* lease -> one of its subscriptions */
 	struct cw_inbox inbox;
 	struct cw_loop_task health_task;
-	int health; /* written by the writer thread under inbox.lock */
+	int store_health; /* what was said last */
+	int health;       /* written by the writer thread under inbox.lock */
 	struct cw_sweep sweep[CW_SWEEP_N];
 	struct cw_timer *sweep_timer, *beat_timer, *park_timer, *confirm_timer;
 	struct cw_heartbeat beat;
@@ -269,6 +272,10 @@ void cw_order_drop_refreshes(struct cw_engine_tep *t);
 /* An operation of somebody's has been done: TEPs come and go, pools have names. */
 void cw_change_done(struct cw_engine *e, const struct cw_op *op);
 void cw_change_collect(struct cw_engine *e); /* frees what is retired as far as it can be */
+
+/* told.c */
+void cw_engine_count(struct cw_engine *e, const struct cw_engine_req *req);
+void cw_engine_count_transition(struct cw_engine *e, const struct cw_outbox_entry *entry);
 
 /* sync.c */
 void cw_sync_start(struct cw_engine_tep *t);

@@ -251,6 +251,9 @@ static void on_results(
 
 	(void) counters;
 	t->out--;
+	if (!b->removes)
+		cw_hist_add(&t->apply_us, cw_hist_times_us,
+			(uint64_t) (cw_clock_now(t->engine->clock).mono_us - t->apply_begun_us));
 	if (result == CW_E_SHUTDOWN || t->engine->stopping) {
 		b->n = 0;
 		return;
@@ -315,6 +318,7 @@ static void send_applies(struct cw_engine_tep *t)
 		else
 			t->engine->stats.applies++;
 	}
+	t->apply_begun_us = cw_clock_now(t->engine->clock).mono_us;
 	cw_dphost_apply(t->dp, to, b->n, on_results, b);
 }
 

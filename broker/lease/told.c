@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Events that no operation of the store causes: what happened to TEPs, clocks, jobs. Written as
+/* What is told and counted. Events that no operation of the store causes (TEPs, clocks, jobs) are
  * operations of their own; nobody waits for them. Thread: the loop's. */
 #include "config.h"
 
+#include <errno.h>
 #include <stdio.h>
 
+#include "base/err.h"
 #include "base/mem.h"
 #include "broker/lease/engine_int.h"
 
@@ -38,4 +40,72 @@ void cw_engine_event(struct cw_engine *e, const char *type, uint64_t object_id, 
 	(void) snprintf(ev->detail, sizeof ev->detail, "%s", detail ? detail : "");
 	e->telling++;
 	cw_engine_run_op(e, op, told);
+}
+
+/* ---- counters ---- */
+
+static void count_failure(struct cw_engine *e, int result)
+{
+	switch (result) {
+	case CW_E_POOL_EMPTY:
+		e->stats.pool_empty++;
+		break;
+	case CW_E_QUOTA:
+		e->stats.quota++;
+		break;
+	case CW_E_CONFLICT:
+		e->stats.conflicts++;
+		break;
+	case CW_E_TEP:
+		e->stats.tep_refused++;
+		break;
+	case CW_E_STORE_FULL:
+	case CW_E_STORE_IO:
+	case CW_E_STORE_CORRUPT:
+		e->stats.store_failed++;
+		break;
+	default:
+		break;
+	}
+}
+
+void cw_engine_count(struct cw_engine *e, const struct cw_engine_req *req)
+{
+	if (req->op.result < 0)
+		count_failure(e, req->op.result);
+	if (req->op.kind != CW_OP_ACQUIRE)
+		return;
+	cw_hist_add(&e->stats.alloc_us, cw_hist_times_us,
+		(uint64_t) (cw_clock_now(e->clock).mono_us - req->begun_us));
+}
+
+void cw_engine_count_transition(struct cw_engine *e, const struct cw_outbox_entry *entry)
+{
+	unsigned access = (unsigned) entry->lease.access;
+	enum cw_engine_counted what = CW_COUNT_GRANT;
+
+	if (entry->what == CW_OUTBOX_REFRESH)
+		what = CW_COUNT_RENEW;
+	else if (entry->what == CW_OUTBOX_REMOVE)
+		what = entry->lease.reason == CW_END_RELEASE  ? CW_COUNT_RELEASE
+		       : entry->lease.reason == CW_END_EXPIRE ? CW_COUNT_EXPIRE
+		       : entry->lease.reason == CW_END_REVOKE ? CW_COUNT_REVOKE
+							      : CW_COUNT_REFUSE;
+	if (access < CW_COUNT_ACCESSES)
+		e->stats.transitions[what][access]++;
+}
+
+int cw_engine_tep_apply_us(const struct cw_engine *e, uint64_t tep_id, struct cw_hist *ret)
+{
+	const struct cw_engine_tep *t = cw_map_get_u64(e->tep_by_id, tep_id);
+
+	if (!t)
+		return -ENOENT;
+	*ret = t->apply_us;
+	return 0;
+}
+
+int cw_engine_store_health(const struct cw_engine *e)
+{
+	return e->store_health;
 }

@@ -16,8 +16,6 @@ static void missing(struct cw_rest_request *q)
 		missing(q);                               \
 	}
 
-MISSING(getReady)
-MISSING(getMetrics)
 MISSING(listSessions)
 MISSING(getClientSession)
 MISSING(deleteSession)

@@ -9,6 +9,7 @@
 
 #include "base/defs.h"
 #include "base/loop.h"
+#include "broker/access/tsp/access.h"
 #include "broker/events/hub.h"
 #include "broker/jobs/jobs.h"
 #include "broker/lease/engine.h"
@@ -23,6 +24,7 @@ struct cw_rest_parts {
 	struct cw_store *store;
 	struct cw_hub *hub;
 	struct cw_jobs *jobs;
+	struct cw_tsp_access *tsp;
 	struct cw_config *config; /* referenced */
 	const char *config_path;
 };

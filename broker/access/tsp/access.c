@@ -4,9 +4,11 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "broker/access/tsp/access.h"
 
@@ -218,4 +220,39 @@ void cw_tsp_access_transition(struct cw_tsp_access *a, int what, const struct cw
 		cw_netcount_add(a->networks, &lease->client6);
 	else if (what == CW_OUTBOX_REMOVE)
 		cw_netcount_sub(a->networks, &lease->client6);
+}
+
+#define TELL_MS 10000 /* an event for all failures of so long */
+
+static void tell_failures(struct cw_tsp_access *a, const char *name)
+{
+	int64_t now_ms = cw_tsp_access_now_ms(a);
+	char detail[64];
+
+	if (a->failures_told && now_ms - a->told_ms < TELL_MS)
+		return;
+	(void) snprintf(detail, sizeof detail, "{\"access\":\"tsp\",\"failures\":%llu}",
+		(unsigned long long) (a->stats.login_failures - a->failures_told));
+	a->failures_told = a->stats.login_failures;
+	a->told_ms = now_ms;
+	cw_engine_event(a->engine, "auth.fail", 0, name, detail);
+}
+
+void cw_tsp_access_login_failed(
+	struct cw_tsp_access *a, const char *mech, const char *name, const struct sockaddr *from)
+{
+	static struct cw_log_limit limit;
+	unsigned i = 0;
+
+	a->stats.login_failures++;
+	while (i < CW_CONFIG_MECHANISMS && (!mech || strcmp(mech, cw_config_mechanisms[i]) != 0))
+		i++;
+	a->stats.failures_of[i]++;
+	if (cw_log_limit_ok(&limit, cw_clock_now(a->clock).mono_us, 20, 10000))
+		cw_log(CW_LOG_INFO,
+			CW_F(CW_F_EVENT("auth.fail"), CW_F_STR("access", "tsp"),
+				CW_F_STR("mech", mech ? mech : "?"),
+				CW_F_STR("principal", name ? name : "?"), CW_F_PEER(from)),
+			"login failed");
+	tell_failures(a, name);
 }

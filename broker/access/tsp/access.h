@@ -5,6 +5,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/socket.h>
 
 #include "base/addr.h"
 #include "base/clock.h"
@@ -41,6 +42,7 @@ struct cw_tsp_stats {
 	uint64_t closes[CW_TSP_CLOSE_NOMEM + 1];
 	uint64_t answers[CW_TSP_EVENTS];
 	uint64_t logins, login_failures, login_busy;
+	uint64_t failures_of[CW_CONFIG_MECHANISMS + 1]; /* the last: of no mechanism we know */
 	uint64_t creates, deletes, infos, accepts, rejects, strays;
 	uint64_t pushes, push_failures, delete_acks, offers_lost;
 	uint64_t refused_full, refused_source, refused_nofile;
@@ -62,6 +64,8 @@ struct cw_tsp_access {
 	struct cw_list requests; /* and which */
 	bool stopping;
 	struct cw_tsp_stats stats;
+	uint64_t failures_told; /* of the events */
+	int64_t told_ms;
 };
 
 /* engine, auth: borrowed. *ret given. CW_E_SYNTAX, CW_E_LIMIT: redirects or mechanisms do not fit
@@ -75,5 +79,9 @@ struct cw_tsp_access *cw_tsp_access_free(
 struct cw_tsp_profile *cw_tsp_profile_ref(struct cw_tsp_profile *p);
 struct cw_tsp_profile *cw_tsp_profile_unref(struct cw_tsp_profile *p);
 int64_t cw_tsp_access_now_ms(const struct cw_tsp_access *a);
+/* Counts it, logs it and makes it an event, the last two not too often. mech, name: NULL if there
+ * is none. */
+void cw_tsp_access_login_failed(
+	struct cw_tsp_access *a, const char *mech, const char *name, const struct sockaddr *from);
 /* Every transition of a lease (CW_OUTBOX_*) passes here, for the counts per network. */
 void cw_tsp_access_transition(struct cw_tsp_access *a, int what, const struct cw_lease *lease);

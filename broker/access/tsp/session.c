@@ -574,19 +574,6 @@ static bool name_ok(const char *name)
 	return n > 0 && n < CW_PRINCIPAL_MAX - sizeof "user:";
 }
 
-static void log_failure(struct cw_tsp_session *s)
-{
-	static struct cw_log_limit limit;
-	const char *name = cw_auth_user(s->auth), *mech = cw_tsp_server_mech(s->server);
-
-	if (cw_log_limit_ok(&limit, cw_clock_now(s->access->clock).mono_us, 20, 10000))
-		cw_log(CW_LOG_INFO,
-			CW_F(CW_F_EVENT("auth.fail"), CW_F_STR("access", "tsp"),
-				CW_F_STR("mech", mech ? mech : "?"),
-				CW_F_STR("principal", name ? name : "?"), CW_F_PEER(s->peer.sa)),
-			"login failed");
-}
-
 static enum cw_tsp_sasl_result logged_in(struct cw_tsp_session *s)
 {
 	const char *user = cw_auth_user(s->auth);
@@ -619,8 +606,8 @@ static void sasl_done(void *arg, enum cw_sasl_result result, const void *data, s
 	uint32_t delay_ms = 0;
 
 	if (to == CW_TSP_SASL_FAILED) {
-		a->stats.login_failures++;
-		log_failure(s);
+		cw_tsp_access_login_failed(
+			a, cw_tsp_server_mech(s->server), cw_auth_user(s->auth), s->peer.sa);
 		delay_ms =
 			cw_limits_login_failed(a->limits, &s->peer.source, cw_tsp_access_now_ms(a));
 	} else if (to == CW_TSP_SASL_BUSY) {
