@@ -212,6 +212,26 @@ static void delete_beyond(const char *dir, unsigned keep)
 	(void) cw_free(v);
 }
 
+/* What a crash left of one that was being written: only one is at a time. */
+static void delete_parts(const char *dir)
+{
+	static const char part[] = ".part";
+	DIR *d = opendir(dir);
+	const struct dirent *e;
+	char path[PATH_MAX];
+
+	while (d && (e = readdir(d)) != NULL) { /* NOLINT(concurrency-mt-unsafe) */
+		size_t n = strlen(e->d_name);
+
+		if (n > sizeof part && strncmp(e->d_name, PREFIX, sizeof PREFIX - 1) == 0 &&
+			strcmp(e->d_name + n - (sizeof part - 1), part) == 0 &&
+			path_of(path, dir, e->d_name, "") == 0)
+			(void) unlink(path);
+	}
+	if (d)
+		(void) closedir(d);
+}
+
 int cw_backup_make(struct cw_store_reader *r, const char *directory, unsigned keep, int64_t wall_s,
 	char name[static CW_BACKUP_NAME_MAX])
 {
@@ -225,6 +245,7 @@ int cw_backup_make(struct cw_store_reader *r, const char *directory, unsigned ke
 	if (!gmtime_r(&t, &tm) ||
 		strftime(name, CW_BACKUP_NAME_MAX, PREFIX "%Y%m%dT%H%M%SZ.db", &tm) == 0)
 		return -EINVAL;
+	delete_parts(directory);
 	e = path_of(path, directory, name, "");
 	if (e == 0)
 		e = cw_store_backup(r, path);
