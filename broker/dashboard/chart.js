@@ -26,8 +26,9 @@ const d = (points) => points.map(([px, py], i) => `${i ? "L" : "M"}${px.toFixed(
 
 // How full a pool was. samples: GET samples; total: how many there are; low: the percent at which it is told.
 export function usageChart(samples, total, { low = 0, name, big = false }) {
-	const from = Date.parse(samples.from);
 	const to = Date.parse(samples.to);
+	// A young broker: what there is, not a day of nothing before it; an hour at least.
+	const from = Math.max(Date.parse(samples.from), Math.min(to - 3600e3, Date.parse(samples.items[0]?.at ?? samples.from)));
 	const x = (at) => (W * (at - from)) / Math.max(1, to - from);
 	const y = (p) => H - 2 - ((H - 4) * used(p, total)) / 100;
 	const lineOf = (percent) => H - 2 - ((H - 4) * percent) / 100;
@@ -38,7 +39,7 @@ export function usageChart(samples, total, { low = 0, name, big = false }) {
 		return h("p", { class: "empty small" }, "No samples of this time yet: the broker takes one a minute.");
 	const svg = s("svg", {
 		viewBox: `0 0 ${W} ${H}`, preserveAspectRatio: "none", class: big ? "chart big" : "chart", role: "img",
-		"aria-label": `${name}: use from ${local(samples.from)} to ${local(samples.to)}, between `
+		"aria-label": `${name}: use from ${local(new Date(from).toISOString())} to ${local(samples.to)}, between `
 			+ `${Math.round(Math.min(...values))} and ${Math.round(Math.max(...values))} percent`,
 	},
 	[25, 50, 75].map((p) => s("line", { x1: 0, x2: W, y1: lineOf(p), y2: lineOf(p), class: "grid" })),

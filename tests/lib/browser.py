@@ -149,6 +149,9 @@ class Page:
 				% (json.dumps(within), json.dumps(tag), json.dumps(text)))
 		if not self.wait("Boolean(%s)" % find):
 			raise RuntimeError("there is no control %r in %s" % (text, within))
+		# Nothing is in front of it: a question that has just been answered, say.
+		self.wait("(e => { e.scrollIntoView({block: 'center'}); const r = e.getBoundingClientRect();"
+			"return e.contains(document.elementFromPoint(r.x + r.width / 2, r.y + r.height / 2)); })(%s)" % find)
 		at = self.point(find)
 		for kind in ("mousePressed", "mouseReleased"):
 			self.call("Input.dispatchMouseEvent", {"type": kind, "x": at["x"], "y": at["y"], "button": "left", "clickCount": 1})
