@@ -41,31 +41,35 @@ static int check_readable(const char *file, const char *path, int line, FILE *er
 	return 1;
 }
 
-static int check_tls(const struct cw_config *conf, const char *path, FILE *err)
+/* The files of one section, with the lines that name them. */
+struct tls_files {
+	const char *cert, *key, *ca;
+	int cert_line, key_line, ca_line;
+};
+
+static int check_tls(const struct tls_files *f, bool require_peer, const char *path, FILE *err)
 {
 	const struct cw_tls_config tc = {.server = true,
-		.cert_file = conf->tls_cert,
-		.key_file = conf->tls_key,
-		.ca_file = conf->tls_ca,
-		.require_peer = conf->tls_require_client_cert};
+		.cert_file = f->cert,
+		.key_file = f->key,
+		.ca_file = f->ca,
+		.require_peer = require_peer};
 	struct cw_tls_ctx *ctx = NULL;
-	int line = conf->tls_cert_line;
+	int line = f->cert_line;
 	int n;
 
-	if (!conf->tls)
-		return 0;
-	n = check_readable(conf->tls_cert, path, conf->tls_cert_line, err) +
-	    check_readable(conf->tls_key, path, conf->tls_key_line, err) +
-	    check_readable(conf->tls_ca, path, conf->tls_ca_line, err);
+	n = check_readable(f->cert, path, f->cert_line, err) +
+	    check_readable(f->key, path, f->key_line, err) +
+	    check_readable(f->ca, path, f->ca_line, err);
 	if (n || cw_tls_ctx_new(&tc, &ctx) == 0) {
 		(void) cw_tls_ctx_free(ctx);
 		return n;
 	}
 	/* The text begins with the file it is about. */
-	if (conf->tls_ca && strncmp(cw_tls_error(), conf->tls_ca, strlen(conf->tls_ca)) == 0)
-		line = conf->tls_ca_line;
-	if (strncmp(cw_tls_error(), conf->tls_key, strlen(conf->tls_key)) == 0)
-		line = conf->tls_key_line;
+	if (f->ca && strncmp(cw_tls_error(), f->ca, strlen(f->ca)) == 0)
+		line = f->ca_line;
+	if (strncmp(cw_tls_error(), f->key, strlen(f->key)) == 0)
+		line = f->key_line;
 	(void) fprintf(err,
 		"%s:%d: %s; TLS wants PEM files: a certificate, its own key without a passphrase, a CA\n",
 		path, line, cw_tls_error());
@@ -84,6 +88,17 @@ static void check_passwords(const struct cw_config *conf, const char *path, FILE
 
 int cw_config_check_outside(const struct cw_config *conf, const char *path, FILE *err)
 {
+	const struct cw_config_rest *r = &conf->rest;
+	const struct tls_files tsp = {conf->tls_cert, conf->tls_key, conf->tls_ca,
+		conf->tls_cert_line, conf->tls_key_line, conf->tls_ca_line};
+	const struct tls_files rest = {
+		r->cert, r->key, r->ca, r->cert_line, r->key_line, r->ca_line};
+	int n = 0;
+
 	check_passwords(conf, path, err);
-	return check_tls(conf, path, err) + check_plugins(conf, path, err);
+	if (conf->tls)
+		n += check_tls(&tsp, conf->tls_require_client_cert, path, err);
+	if (r->cert)
+		n += check_tls(&rest, false, path, err);
+	return n + check_plugins(conf, path, err);
 }

@@ -86,6 +86,16 @@ void cw_rest_auth_peer(
 		(void) snprintf(q->who.actor, sizeof q->who.actor, "uid:%lu", (unsigned long) uid);
 }
 
+void cw_rest_auth_cert(struct cw_rest_auth *a, struct cw_rest_request *q, const char *name)
+{
+	uint32_t scopes = cw_rest_roles_cert(a->roles, name);
+
+	if (q->who.actor[0] || !scopes)
+		return;
+	q->who.scopes = scopes;
+	(void) snprintf(q->who.actor, sizeof q->who.actor, "cert:%.100s", name);
+}
+
 bool cw_rest_token_hash(const char *text, size_t n, uint8_t ret[static CW_HASH_LEN])
 {
 	return cw_bearer_ok(text, n) && SHA256((const unsigned char *) text, n, ret) != NULL;

@@ -15,6 +15,8 @@ struct cw_rest_auth *cw_rest_auth_free(struct cw_rest_auth *a); /* NULL is fine 
 /* Fills q->who from the connection: fd of a Unix socket, or the peer's address (NULL: unknown). */
 void cw_rest_auth_peer(
 	struct cw_rest_auth *a, struct cw_rest_request *q, int unix_fd, const struct sockaddr *sa);
+/* A name of its verified client certificate: the first that has a role counts. */
+void cw_rest_auth_cert(struct cw_rest_auth *a, struct cw_rest_request *q, const char *name);
 /* Then from what the request brought. 0, or CW_E_AUTH (what it brought is not valid), CW_E_LIMIT
  * (too many wrong ones from there), or a code of the store. Nothing brought is 0. */
 int cw_rest_auth_credentials(struct cw_rest_auth *a, struct cw_rest_request *q) CW_MUST_CHECK;

@@ -5,6 +5,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@
 
 #define STOP_LOOK_MS  20
 #define CLOCK_LOOK_MS 1000
+#define PEM_MAX       262144
 #define CUT_US        2000000 /* streams whose readers do not read, at the end */
 
 /* ---- answers that are no handler's ---- */
@@ -81,6 +83,13 @@ void cw_rest_problem_code(struct cw_rest_request *q, int code)
 void cw_rest_peer(struct cw_rest_request *q, int unix_fd, const struct sockaddr *sa)
 {
 	cw_rest_auth_peer(q->rest->auth, q, unix_fd, sa);
+}
+
+void cw_rest_peer_name(void *arg, const char *name)
+{
+	struct cw_rest_request *q = arg;
+
+	cw_rest_auth_cert(q->rest->auth, q, name);
 }
 
 static void refuse_method(struct cw_rest_request *q)
@@ -232,18 +241,65 @@ void cw_rest_left(struct cw_rest *r, struct cw_rest_request *q)
 	atomic_fetch_sub(&r->active, 1);
 }
 
+/* A PEM file as a text; given. -errno. */
+static int read_pem(const char *path, char **ret)
+{
+	CW_CLEANUP(cw_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	char *text = fd < 0 ? NULL : cw_zalloc(1, PEM_MAX + 1);
+	ssize_t n;
+
+	if (!text)
+		return fd < 0 ? -errno : -ENOMEM;
+	n = read(fd, text, PEM_MAX);
+	if (n < 0) {
+		int e = errno;
+
+		(void) cw_free_secret(text, PEM_MAX);
+		return -e;
+	}
+	*ret = text;
+	return 0;
+}
+
+static int open_tls(struct cw_rest *r, struct cw_rest_server_conf *sc)
+{
+	const struct cw_config_rest *conf = &r->parts.config->rest;
+	char *cert = NULL, *key = NULL, *ca = NULL;
+	int e = read_pem(conf->cert, &cert);
+
+	if (e == 0)
+		e = read_pem(conf->key, &key);
+	if (e == 0 && conf->ca)
+		e = read_pem(conf->ca, &ca);
+	sc->tls_cert = cert;
+	sc->tls_key = key;
+	sc->tls_ca = ca;
+	if (e == 0)
+		e = cw_rest_listener_open(r, sc, &r->listener[r->n_listeners]);
+	else
+		(void) close(sc->fd);
+	(void) cw_free(cert);
+	(void) (key ? cw_free_secret(key, PEM_MAX) : NULL);
+	(void) cw_free(ca);
+	return e;
+}
+
 static int open_listener(
 	struct cw_rest *r, int fd, bool is_unix, const char *name, char *why, size_t why_n)
 {
 	const struct cw_config_rest *conf = &r->parts.config->rest;
-	const struct cw_rest_server_conf sc = {
+	struct cw_rest_server_conf sc = {
 		.fd = fd,
 		.is_unix = is_unix,
 		.connections = conf->connections,
 		.threads = CW_REST_THREADS,
 	};
-	int e = fd < 0 ? fd : cw_rest_listener_open(r, &sc, &r->listener[r->n_listeners]);
+	int e = fd;
 
+	if (fd >= 0)
+		e = conf->cert && !is_unix
+			    ? open_tls(r, &sc)
+			    : cw_rest_listener_open(r, &sc, &r->listener[r->n_listeners]);
 	if (e < 0) {
 		(void) snprintf(why, why_n, "the API cannot listen on %s: %s%s", name,
 			cw_strerror(e), e == -EBUSY ? "; another broker answers there" : "");

@@ -29,6 +29,8 @@ struct cw_rest_listener *cw_rest_listener_close(struct cw_rest_listener *l);
 
 /* Who has connected: a Unix socket, or an address (NULL: unknown). */
 void cw_rest_peer(struct cw_rest_request *q, int unix_fd, const struct sockaddr *sa);
+/* A name that its verified client certificate is for. */
+void cw_rest_peer_name(void *q, const char *name);
 /* The head is there: who is it, is there such a thing, may it. false: q has its answer. */
 bool cw_rest_admit(struct cw_rest_request *q, const char *method);
 /* The body too. */

@@ -20,6 +20,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "broker/rest/cert.h"
 #include "broker/rest/server.h"
 
 enum {
@@ -30,10 +31,12 @@ enum {
 	STREAM_BLOCK = 65536,
 };
 
+#define TLS_VERSIONS "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+
 struct cw_rest_listener {
 	struct cw_rest *rest;
 	struct MHD_Daemon *daemon;
-	bool is_unix, is_tls;
+	bool is_unix, is_tls, asks_cert;
 	pthread_mutex_t lock;   /* of streams */
 	struct cw_list streams; /* struct exchange */
 };
@@ -299,7 +302,8 @@ static void completed(
 	cw_rest_left(x->q.rest, &x->q);
 	(void) cw_arena_free(x->q.arena);
 	cw_json_out_done(&x->q.out);
-	(void) cw_free(x->body);
+	if (x->body) /* it may have held a password */
+		(void) cw_free_secret(x->body, x->body_cap);
 	(void) cw_free(x->uri);
 	(void) cw_free(x);
 }
@@ -316,6 +320,11 @@ static void find_peer(struct exchange *x)
 		cw_rest_peer(&x->q, info ? info->connect_fd : -1, NULL);
 	else
 		cw_rest_peer(&x->q, -1, info ? info->client_addr : NULL);
+	if (!x->listener->asks_cert)
+		return;
+	info = MHD_get_connection_info(x->conn, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	if (info && info->tls_session)
+		cw_rest_cert_names(info->tls_session, cw_rest_peer_name, &x->q);
 }
 
 static bool append_body(struct exchange *x, const char *p, size_t n)
@@ -423,6 +432,7 @@ int cw_rest_listener_open(
 		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
 	struct MHD_OptionItem tls[] = {
 		{MHD_OPTION_HTTPS_MEM_CERT, 0, (void *) (uintptr_t) conf->tls_cert},
+		{MHD_OPTION_HTTPS_PRIORITIES, 0, (void *) (uintptr_t) TLS_VERSIONS},
 		{MHD_OPTION_HTTPS_MEM_KEY, 0, (void *) (uintptr_t) conf->tls_key},
 		{conf->tls_ca ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0,
 			(void *) (uintptr_t) conf->tls_ca},
@@ -438,6 +448,7 @@ int cw_rest_listener_open(
 	(void) pthread_mutex_init(&l->lock, NULL);
 	l->is_unix = conf->is_unix;
 	l->is_tls = conf->tls_cert != NULL;
+	l->asks_cert = conf->tls_ca != NULL;
 	if (conf->tls_cert)
 		flags |= MHD_USE_TLS;
 	else
