@@ -261,7 +261,7 @@ static enum cw_hub_next from_ring(struct cw_hub *h, struct cw_hub_follower *f, s
 }
 
 enum cw_hub_next cw_hub_next(
-	struct cw_hub *h, struct cw_hub_follower *f, struct cw_event *ret, uint64_t *ret_upto)
+	struct cw_hub *h, struct cw_hub_follower *f, struct cw_event *ret, uint64_t *ret_limit)
 {
 	enum cw_hub_next what;
 
@@ -272,7 +272,7 @@ enum cw_hub_next cw_hub_next(
 		what = CW_HUB_BEHIND;
 	else
 		what = from_ring(h, f, ret);
-	*ret_upto = h->dropped;
+	*ret_limit = h->dropped;
 	(void) pthread_mutex_unlock(&h->lock);
 	return what;
 }

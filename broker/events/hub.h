@@ -51,10 +51,10 @@ enum cw_hub_next {
 	CW_HUB_WAIT,   /* there is none; suspend() was called and wake() will be */
 	CW_HUB_OVER,   /* cw_hub_close() */
 };
-/* What comes after f->after. BEHIND: *ret_upto is an id; who has read all that the database has
+/* What comes after f->after. BEHIND: *ret_limit is an id; who has read all that the database has
  * sets f->after to it, if it is greater than the last one read. */
 enum cw_hub_next cw_hub_next(
-	struct cw_hub *h, struct cw_hub_follower *f, struct cw_event *ret, uint64_t *ret_upto);
+	struct cw_hub *h, struct cw_hub_follower *f, struct cw_event *ret, uint64_t *ret_limit);
 /* The text of an event, for all who follow: copied. Without memory it is asked for again. */
 void cw_hub_rendered(struct cw_hub *h, uint64_t id, const char *text, size_t n);
 /* Whether a filter wants an event, but for its time. */

@@ -109,8 +109,8 @@ static int render(struct follow *f)
 	return 0;
 }
 
-/* Some of what the database has. upto: as cw_hub_next() gave it. */
-static int read_some(struct follow *f, uint64_t upto)
+/* Some of what the database has. limit: as cw_hub_next() gave it. */
+static int read_some(struct follow *f, uint64_t limit)
 {
 	struct cw_rest_request *q = f->q;
 	struct cw_page p = {.at = f->in.after, .more = true};
@@ -129,8 +129,8 @@ static int read_some(struct follow *f, uint64_t upto)
 	f->in.after = p.at;
 	if (r >= 0 && !p.more) {
 		f->in.replay = false;
-		if (f->in.after < upto)
-			f->in.after = upto;
+		if (f->in.after < limit)
+			f->in.after = limit;
 	}
 	return r < 0 ? r : q->out.err;
 }
@@ -147,7 +147,7 @@ static bool lags(struct follow *f, int64_t now)
 /* Puts something into q->out, or the stream waits. 1: something is there; 0: it waits; or a code. */
 static int fill(struct follow *f)
 {
-	uint64_t upto = 0;
+	uint64_t limit = 0;
 	int r = 0;
 
 	while (f->q->out.len == 0 && !f->over && r == 0) {
@@ -158,7 +158,7 @@ static int fill(struct follow *f)
 			say(f, ":\n\n");
 			break;
 		}
-		switch (cw_hub_next(f->q->rest->parts.hub, &f->in, &f->event, &upto)) {
+		switch (cw_hub_next(f->q->rest->parts.hub, &f->in, &f->event, &limit)) {
 		case CW_HUB_TAKEN:
 			f->live = true;
 			f->behind_us = 0;
@@ -173,7 +173,7 @@ static int fill(struct follow *f)
 				say(f, "event: lagged\ndata: {}\n\n");
 				f->over = true;
 			} else {
-				r = read_some(f, upto);
+				r = read_some(f, limit);
 			}
 			break;
 		case CW_HUB_WAIT:

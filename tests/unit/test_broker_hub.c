@@ -76,10 +76,10 @@ static struct cw_hub *new_hub(void)
 static enum cw_hub_next next(struct cw_hub *h, struct reader *r)
 {
 	struct cw_event e;
-	uint64_t upto;
+	uint64_t limit;
 	enum cw_hub_next what;
 
-	while ((what = cw_hub_next(h, &r->in, &e, &upto)) == CW_HUB_RENDER) {
+	while ((what = cw_hub_next(h, &r->in, &e, &limit)) == CW_HUB_RENDER) {
 		char text[24];
 		int n = snprintf(text, sizeof text, "%llu ", (unsigned long long) e.id);
 
@@ -170,14 +170,14 @@ static void test_behind(void **state)
 	struct cw_hub *h = new_hub();
 	struct cw_event e;
 	struct reader a, b;
-	uint64_t upto = 0;
+	uint64_t limit = 0;
 
 	(void) state;
 	follow(h, &a, 0);
 	happen(h, 1, KEPT, "pool.low");
 	happen(h, 20, 1, "pool.low"); /* 1 goes */
-	assert_int_equal(cw_hub_next(h, &a.in, &e, &upto), CW_HUB_BEHIND);
-	assert_int_equal(upto, 1);
+	assert_int_equal(cw_hub_next(h, &a.in, &e, &limit), CW_HUB_BEHIND);
+	assert_int_equal(limit, 1);
 	a.in.after = 1;
 	while (next(h, &a) == CW_HUB_TAKEN)
 		;
@@ -201,7 +201,7 @@ static void test_unknown(void **state)
 	struct cw_hub *h = new_hub();
 	struct cw_event e;
 	struct reader a;
-	uint64_t upto = 0;
+	uint64_t limit = 0;
 
 	(void) state;
 	happen(h, 3, 1, "pool.low");
@@ -209,8 +209,8 @@ static void test_unknown(void **state)
 	assert_int_equal(next(h, &a), CW_HUB_WAIT);
 	cw_hub_events(h, NULL, 0);
 	assert_int_equal(a.woken, 1);
-	assert_int_equal(cw_hub_next(h, &a.in, &e, &upto), CW_HUB_BEHIND);
-	assert_true(upto > 3);
+	assert_int_equal(cw_hub_next(h, &a.in, &e, &limit), CW_HUB_BEHIND);
+	assert_true(limit > 3);
 	a.in.after = 7; /* what the database had */
 	assert_int_equal(next(h, &a), CW_HUB_WAIT);
 	happen(h, 8, 1, "pool.low");
