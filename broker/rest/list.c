@@ -84,9 +84,31 @@ static int fill_page(struct cw_rest_request *q, struct cw_rest_list *l, unsigned
 	return 0;
 }
 
+/* The same request with another cursor (RFC 8288). */
+static void add_link(struct cw_rest_request *q, const char *cursor)
+{
+	size_t room = strlen(q->path) + strlen(q->query) + CW_CURSOR_STRLEN + 32;
+	char *link = cw_arena_alloc(q->arena, room, 1), *end;
+
+	if (!link)
+		return; /* the body has the cursor too */
+	end = link + snprintf(link, room, "<%s?", q->path);
+	for (const char *p = q->query; *p; p += strcspn(p, "&"), p += *p == '&') {
+		size_t n = strcspn(p, "&");
+
+		if (n == 0 || strncmp(p, "cursor=", 7) == 0)
+			continue;
+		memcpy(end, p, n);
+		end += n;
+		*end++ = '&';
+	}
+	(void) snprintf(end, room - (size_t) (end - link), "cursor=%s>; rel=\"next\"", cursor);
+	cw_rest_add_header(q, "Link", link);
+}
+
 static void answer_page(struct cw_rest_request *q, struct cw_rest_list *l)
 {
-	char next[CW_CURSOR_STRLEN], link[256];
+	char next[CW_CURSOR_STRLEN];
 	uint64_t total = 0;
 	int r;
 
@@ -102,8 +124,7 @@ static void answer_page(struct cw_rest_request *q, struct cw_rest_list *l)
 		return;
 	}
 	if (l->more) {
-		(void) snprintf(link, sizeof link, "<%s?cursor=%s>; rel=\"next\"", q->path, next);
-		cw_rest_add_header(q, "Link", link);
+		add_link(q, next);
 	}
 	cw_rest_list_end(&q->out, l->more ? next : NULL, l->count && l->total ? &total : NULL);
 	cw_rest_answer_json(q, 200);

@@ -50,8 +50,8 @@ struct cw_rest_request {
 	const char *type;        /* of the body; constant */
 	struct cw_json_out out;
 	struct {
-		const char *name; /* constant */
-		char value[256];
+		const char *name;  /* constant */
+		const char *value; /* of the arena */
 	} header[CW_REST_HEADERS];
 	unsigned n_headers;
 	bool close; /* the connection with it */
@@ -66,7 +66,7 @@ struct cw_rest_request {
 
 /* A header of the request, or NULL. Borrowed, until the answer. */
 const char *cw_rest_header(const struct cw_rest_request *q, const char *name);
-/* Adds one to the answer; name is constant, value is copied and cut. */
+/* Adds one to the answer; name is constant, value is copied. */
 void cw_rest_add_header(struct cw_rest_request *q, const char *name, const char *value);
 /* q->out is the body. type NULL: there is none. */
 void cw_rest_answer(struct cw_rest_request *q, unsigned status, const char *type);

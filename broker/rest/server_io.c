@@ -124,8 +124,9 @@ void cw_rest_add_header(struct cw_rest_request *q, const char *name, const char 
 	if (q->n_headers == CW_REST_HEADERS)
 		return;
 	q->header[q->n_headers].name = name;
-	(void) snprintf(q->header[q->n_headers].value, sizeof q->header[0].value, "%s", value);
-	q->n_headers++;
+	q->header[q->n_headers].value = cw_arena_strndup(q->arena, value, strlen(value));
+	if (q->header[q->n_headers].value)
+		q->n_headers++;
 }
 
 void cw_rest_answer(struct cw_rest_request *q, unsigned status, const char *type)

@@ -190,6 +190,10 @@ def lease_list():
         assert len(a.json["items"]) <= 7
         cursor = a.json["next"]
         assert (cursor is None) == ("link" not in a.headers)
+        if cursor:  # the link is the same request, a page on
+            target = a.headers["link"].split(">")[0][1:]
+            linked = api.raw("GET", target)
+            assert linked.status == 200 and linked.json["items"], f"{target}: {linked.raw[:200]}"
         if cursor is None:
             break
         kept["cursor"] = cursor
