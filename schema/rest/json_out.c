@@ -266,7 +266,7 @@ void cw_json_put_strs(struct cw_json_out *o, const char *a, const char *b)
 
 void cw_json_put_raw(struct cw_json_out *o, const char *p, size_t n)
 {
-	if (!start(o, n))
+	if (!start(o, n) || n == 0)
 		return;
 	memcpy(o->buf + o->len, p, n);
 	o->len += n;
@@ -274,7 +274,7 @@ void cw_json_put_raw(struct cw_json_out *o, const char *p, size_t n)
 
 void cw_json_put_between(struct cw_json_out *o, const char *p, size_t n)
 {
-	if (!room(o, n))
+	if (n == 0 || !room(o, n)) /* an empty buffer has no place to copy to */
 		return;
 	memcpy(o->buf + o->len, p, n);
 	o->len += n;

@@ -88,7 +88,7 @@ static void tell_story(struct fx *fx, unsigned clients)
 		told[i] = (struct told){.result = 1};
 	for (unsigned i = 0; i + 2 < clients; i += 3) {
 		for (unsigned k = i; k < i + 3; k++) {
-			char who[16];
+			char who[24];
 
 			(void) snprintf(who, sizeof who, "%s:u%u", k % 3 == 2 ? "rest" : "user", k);
 			ops[k] = fx_ask(fx, who, k + 1);

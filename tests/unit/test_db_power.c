@@ -58,7 +58,7 @@ static struct cw_op_cause *cause(unsigned client)
 
 static void ask(struct fx *fx, struct cw_op *op, unsigned client)
 {
-	char who[16];
+	char who[24];
 
 	(void) snprintf(who, sizeof who, "%s:u%u", client % KEYED ? "user" : "rest", client);
 	*op = fx_ask(fx, who, client);
