@@ -353,6 +353,8 @@ static void compare_query(const char *path, const char *method, json_t *op)
 			if (strcmp(o->fields[k].name, name) == 0)
 				f = &o->fields[k];
 		same(id, name, "is in the table", f != NULL);
+		if (!f)
+			continue;
 		same(id, name, "paging",
 			!!(f->flags & CW_REST_PAGING) ==
 				(strcmp(name, "limit") == 0 || strcmp(name, "cursor") == 0 ||
