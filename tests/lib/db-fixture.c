@@ -279,6 +279,13 @@ unsigned fx_events(const struct fx *fx, const char *type)
 	return n;
 }
 
+bool fx_same_usage(const struct cw_usage *a, const struct cw_usage *b)
+{
+	return a->total == b->total && a->reserved == b->reserved && a->excluded == b->excluded &&
+	       a->available == b->available && a->active == b->active && a->ending == b->ending &&
+	       a->quarantined == b->quarantined && a->level == b->level;
+}
+
 int fx_sql(struct fx *fx, const char *sql)
 {
 	return sqlite3_exec(cw_store_backend(fx->s)->db, sql, NULL, NULL, NULL);

@@ -73,6 +73,8 @@ int fx_sweep(struct fx *fx, enum cw_op_kind kind, unsigned limit, unsigned *ret_
 	int64_t *ret_next_s);
 struct cw_lease fx_lease(
 	struct fx *fx, uint64_t id); /* through a reader; asserts that it is there */
+/* Number by number: padding is nobody's. */
+bool fx_same_usage(const struct cw_usage *a, const struct cw_usage *b);
 /* Runs SQL on the writer's connection; an extended result code of SQLite. */
 int fx_sql(struct fx *fx, const char *sql);
 /* How many events of that type there were since fx_forget(). */

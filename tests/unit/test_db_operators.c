@@ -172,10 +172,7 @@ static void counters_come_back(void **state)
 	fx->s = cw_store_close(fx->s);
 	fx_reopen(fx);
 	after = use_of(fx, p);
-	assert_true(before.total == after.total && before.reserved == after.reserved &&
-		    before.excluded == after.excluded && before.available == after.available);
-	assert_true(before.active == after.active && before.ending == after.ending &&
-		    before.quarantined == after.quarantined && before.level == after.level);
+	assert_true(fx_same_usage(&before, &after));
 }
 
 static void samples(void **state)
