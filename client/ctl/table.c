@@ -211,14 +211,15 @@ char *cw_ctl_csv(const json_t *v)
 		text = cw_ctl_text(v);
 	if (!text)
 		return NULL;
-	if (!strpbrk(text, ",\"\r\n"))
-		return CW_TAKE(text);
-	cw_json_out_grow(&o, CELL_MAX);
-	put(&o, "\"");
-	for (const char *p = text; *p; p++) {
-		put(&o, *p == '"' ? "\"" : "");
-		cw_json_put_between(&o, p, 1);
+	if (strpbrk(text, ",\"\r\n")) {
+		cw_json_out_grow(&o, CELL_MAX);
+		put(&o, "\"");
+		for (const char *p = text; *p; p++) {
+			put(&o, *p == '"' ? "\"" : "");
+			cw_json_put_between(&o, p, 1);
+		}
+		put(&o, "\"");
+		return take(&o);
 	}
-	put(&o, "\"");
-	return take(&o);
+	return CW_TAKE(text);
 }

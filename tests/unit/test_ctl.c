@@ -115,7 +115,7 @@ static void lines(void **state)
 	assert_int_equal(parse("pool list --dry-run"), CW_E_SYNTAX);
 	assert_int_equal(parse("--limit 3 pool list"),
 		CW_E_SYNTAX); /* before the command only global ones */
-	assert_int_equal(parse("pool lits"), CW_E_SYNTAX);
+	assert_int_equal(parse("pool lst"), CW_E_SYNTAX);
 	assert_non_null(strstr(why, "did you mean list?"));
 	assert_int_equal(parse("pool usage a b"), CW_E_SYNTAX);
 	assert_int_equal(parse("range add p"), CW_E_SYNTAX);
