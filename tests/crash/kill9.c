@@ -7,7 +7,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -17,11 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "tests/lib/crash-broker.h"
 #include "tests/lib/tsp-hand.h"
 
 enum { WORKERS = 12, IDENTITIES = 250, OPS_PER_CONNECTION = 40 };
@@ -51,26 +49,6 @@ static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t gate_changed = PTHREAD_COND_INITIALIZER;
 static bool running, quitting;
 static unsigned active;
-static const char *broker_path, *dir;
-static char plugin_dir[512];
-
-static pid_t broker_pid = -1;
-
-/* A failed check must not leave the broker behind. */
-static void end_broker(void)
-{
-	if (broker_pid > 0)
-		kill(broker_pid, SIGKILL);
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t) ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* ---- workers ---- */
 
 /* One request and its answer. false: the connection is gone (and the identity's belief says so). */
@@ -184,90 +162,13 @@ static void gate_set(bool run)
 
 /* ---- the broker ---- */
 
-static void write_config(void)
+static bool ready(void)
 {
-	char path[600];
+	struct hand c = {.fd = -1};
+	int r = hand_login(&c, port);
 
-	snprintf(path, sizeof path, "%s/causewayd.conf", dir);
-	FILE *f = fopen(path, "w");
-
-	if (!f)
-		hand_die("%s: %s", path, strerror(errno));
-	fprintf(f,
-		"state-dir = \"%s/state\"\n"
-		"plugin-dir = \"%s\"\n"
-		"store { backend = \"sqlite\"  path = \"causeway.db\" }\n"
-		"tsp { listen = { \"[::1]:%u\" }  mechanisms = { \"ANONYMOUS\" }  realm = \"crash.example\" }\n"
-		"tep \"edge1\" { plugin = \"null\"  ipv4 = \"192.0.2.1\"  ipv6 = \"2001:db8::1\" }\n"
-		/* Small enough that addresses are reused all the time, without quarantine. */
-		"pool \"default\" { range = { \"10.64.0.0/21\" }  exclude = { \"10.64.0.0/30\" }  tep = \"edge1\""
-		"  lifetime = 3600  quarantine = 0 }\n",
-		dir, plugin_dir, port);
-	if (fclose(f) != 0)
-		hand_die("%s: %s", path, strerror(errno));
-	snprintf(path, sizeof path, "%s/state", dir);
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		hand_die("%s: %s", path, strerror(errno));
-}
-
-static void broker_exec(const char *extra)
-{
-	char conf[600], log[600];
-
-	snprintf(conf, sizeof conf, "%s/causewayd.conf", dir);
-	snprintf(log, sizeof log, "%s/causewayd.log", dir);
-	int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
-
-	if (fd >= 0) {
-		dup2(fd, 1);
-		dup2(fd, 2);
-	}
-	execl(broker_path, "causewayd", "--config", conf, extra, (char *) NULL);
-	_exit(127);
-}
-
-/* Starts the broker; returns the milliseconds until it answered a session. */
-static int64_t broker_start(void)
-{
-	int64_t start = now_ms();
-
-	broker_pid = fork();
-	if (broker_pid < 0)
-		hand_die("fork: %s", strerror(errno));
-	if (broker_pid == 0)
-		broker_exec("--foreground");
-	for (;;) {
-		struct hand c = {.fd = -1};
-		int status;
-
-		if (waitpid(broker_pid, &status, WNOHANG) == broker_pid) {
-			broker_pid = -1;
-			hand_die("the broker ended at start with status %d; see %s/causewayd.log",
-				status, dir);
-		}
-		int r = hand_login(&c, port);
-
-		hand_close(&c);
-		if (r == 0)
-			return now_ms() - start;
-		if (now_ms() - start > 20000)
-			hand_die("the broker was not ready within 20 s");
-		poll(NULL, 0, 5);
-	}
-}
-
-static void broker_kill(int signum, int expect_exit)
-{
-	int status;
-
-	kill(broker_pid, signum);
-	if (waitpid(broker_pid, &status, 0) != broker_pid)
-		hand_die("waitpid: %s", strerror(errno));
-	broker_pid = -1;
-	if (signum == SIGKILL && !WIFSIGNALED(status))
-		hand_die("the broker ended by itself with status %d", status);
-	if (signum == SIGTERM && (!WIFEXITED(status) || WEXITSTATUS(status) != expect_exit))
-		hand_die("the broker did not end cleanly: status %d", status);
+	hand_close(&c);
+	return r == 0;
 }
 
 /* ---- the check ---- */
@@ -324,19 +225,6 @@ static unsigned check_all(unsigned round)
 	return held;
 }
 
-static void check_database(void)
-{
-	int status;
-	pid_t pid = fork();
-
-	if (pid < 0)
-		hand_die("fork: %s", strerror(errno));
-	if (pid == 0)
-		broker_exec("--check-db");
-	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		hand_die("causewayd --check-db found damage; see %s/causewayd.log", dir);
-}
-
 static void pick_port(void)
 {
 	struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
@@ -365,18 +253,21 @@ int main(int argc, char **argv)
 		usage();
 		return 2;
 	}
-	broker_path = argv[1];
-	snprintf(plugin_dir, sizeof plugin_dir, "%s", argv[2]);
-	dir = argv[3];
+	crash_broker = (struct crash_broker){argv[1], argv[2], argv[3], 0};
 	unsigned rounds = (unsigned) strtoul(argv[4], NULL, 10);
 	unsigned seed = argc > 5 ? (unsigned) strtoul(argv[5], NULL, 10) : (unsigned) time(NULL);
 
 	printf("# seed %u, %u rounds\n", seed, rounds);
 	fflush(stdout);
-	hand_at_death = end_broker;
 	signal(SIGPIPE, SIG_IGN);
 	pick_port();
-	write_config();
+	crash_broker_configure(
+		"tsp { listen = { \"[::1]:%u\" }  mechanisms = { \"ANONYMOUS\" }  realm = \"crash.example\" }\n"
+		"tep \"edge1\" { plugin = \"null\"  ipv4 = \"192.0.2.1\"  ipv6 = \"2001:db8::1\" }\n"
+		/* Small enough that addresses are reused all the time, without quarantine. */
+		"pool \"default\" { range = { \"10.64.0.0/21\" }  exclude = { \"10.64.0.0/30\" }  tep = \"edge1\""
+		"  lifetime = 3600  quarantine = 0 }\n",
+		port);
 	for (unsigned w = 0; w < WORKERS; w++) {
 		workers[w].index = w;
 		workers[w].seed = seed * 31 + w;
@@ -386,7 +277,7 @@ int main(int argc, char **argv)
 		if (pthread_create(&workers[w].thread, NULL, worker_main, &workers[w]) != 0)
 			hand_die("no thread");
 	}
-	broker_start();
+	crash_broker_start(ready);
 	for (unsigned r = 0; r < rounds; r++) {
 		/* Mostly early, sometimes late: 1..2000 ms. */
 		unsigned dice = (unsigned) rand_r(&seed);
@@ -394,9 +285,9 @@ int main(int argc, char **argv)
 
 		gate_set(true);
 		poll(NULL, 0, after);
-		broker_kill(SIGKILL, 0);
+		crash_broker_end(SIGKILL);
 		gate_set(false);
-		int64_t took = broker_start();
+		int64_t took = crash_broker_start(ready);
 		unsigned held = check_all(r);
 
 		if (took > slowest)
@@ -407,8 +298,8 @@ int main(int argc, char **argv)
 			fflush(stdout);
 		}
 	}
-	broker_kill(SIGTERM, 0);
-	check_database();
+	crash_broker_end(SIGTERM);
+	crash_broker_check_db();
 	pthread_mutex_lock(&gate);
 	quitting = true;
 	pthread_cond_broadcast(&gate_changed);
