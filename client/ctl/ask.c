@@ -18,29 +18,36 @@
 #include "client/ctl/value.h"
 #include "schema/rest/problem.h"
 
-enum { SECRET_MAX = 4096, DEFAULT_TIMEOUT_S = 60, PAGE = 1000, QUERY_MAX = 16384 };
+enum { SECRET_MAX = 4096, DEFAULT_TIMEOUT_S = 60, QUERY_MAX = 16384, SAID_MAX = 2048 };
+
+/* What the other side and its certificates say is in it: it must not steer the terminal. */
+static CW_PRINTF(1, 0) void say(const char *fmt, va_list ap)
+{
+	char text[SAID_MAX];
+
+	(void) vsnprintf(text, sizeof text, fmt, ap);
+	cw_ctl_tame(text);
+	(void) fflush(stdout);
+	(void) fprintf(stderr, "causewayctl: %s\n", text);
+}
 
 void cw_ctl_say(const char *fmt, ...)
 {
 	va_list ap;
 
-	(void) fflush(stdout);
-	(void) fputs("causewayctl: ", stderr);
 	va_start(ap, fmt);
-	(void) vfprintf(stderr, fmt, ap);
+	say(fmt, ap);
 	va_end(ap);
-	(void) fputc('\n', stderr);
 }
 
 int cw_ctl_usage(const char *fmt, ...)
 {
 	va_list ap;
 
-	(void) fputs("causewayctl: ", stderr);
 	va_start(ap, fmt);
-	(void) vfprintf(stderr, fmt, ap);
+	say(fmt, ap);
 	va_end(ap);
-	(void) fputs("\nTry 'causewayctl --help'.\n", stderr);
+	(void) fputs("Try 'causewayctl --help'.\n", stderr);
 	return CW_EXIT_USAGE;
 }
 
@@ -170,6 +177,8 @@ int cw_ctl_try(struct cw_ctl *c, const struct cw_ctl_request *q, struct cw_ctl_a
 	if (r == 0)
 		return CW_EXIT_OK;
 	cw_ctl_say("%s", cw_ctl_http_why(c->http));
+	if (cw_ctl_http_began(c->http) || r == CW_E_LIMIT || r == -ENOMEM)
+		return CW_EXIT_FAILURE; /* it can be reached; what came is not whole */
 	if (r == -EACCES || r == -EPERM) {
 		cw_ctl_say(
 			"this user may not open the socket: run it as root or as the broker's user, "
@@ -179,9 +188,9 @@ int cw_ctl_try(struct cw_ctl *c, const struct cw_ctl_request *q, struct cw_ctl_a
 	if (local && (r == -ENOENT || r == -ECONNREFUSED))
 		cw_ctl_say(
 			"is causewayd running? --socket names another socket, --url a broker elsewhere");
-	else if (r == CW_E_AUTH)
-		cw_ctl_say("--ca names the authorities that sign the broker's certificate");
-	return r == CW_E_LIMIT || r == -ENOMEM ? CW_EXIT_FAILURE : CW_CTL_UNREACHABLE;
+	else if (cw_ctl_http_remedy(c->http))
+		cw_ctl_say("%s", cw_ctl_http_remedy(c->http));
+	return r == -EINVAL ? CW_EXIT_FAILURE : CW_CTL_UNREACHABLE;
 }
 
 int cw_ctl_do(struct cw_ctl *c, const struct cw_ctl_request *q, struct cw_ctl_answer *ret)
@@ -315,6 +324,12 @@ int cw_ctl_problem(const struct cw_ctl_answer *a, const char *about)
 
 /* ---- JSON ---- */
 
+static int not_ours(const char *what)
+{
+	cw_ctl_say("the answer %s: is this the API of causewayd?", what);
+	return CW_EXIT_FAILURE;
+}
+
 static int json_of(const struct cw_ctl_answer *a, json_t **ret)
 {
 	if (a->status == 204 || !a->n) {
@@ -322,10 +337,29 @@ static int json_of(const struct cw_ctl_answer *a, json_t **ret)
 		return CW_EXIT_OK;
 	}
 	*ret = json_loadb(a->body, a->n, JSON_REJECT_DUPLICATES, NULL);
-	if (*ret)
+	if (json_is_object(*ret))
 		return CW_EXIT_OK;
-	cw_ctl_say("the answer is no JSON: is this the API of causewayd?");
-	return CW_EXIT_FAILURE;
+	json_decref(*ret);
+	*ret = NULL;
+	return not_ours("is no JSON object");
+}
+
+int cw_ctl_send(struct cw_ctl *c, const struct cw_ctl_request *q, json_t **ret)
+{
+	struct cw_ctl_answer a;
+	int r = cw_ctl_do(c, q, &a);
+
+	if (r != CW_EXIT_OK)
+		return r;
+	r = json_of(&a, ret);
+	cw_ctl_answer_done(&a);
+	return r;
+}
+
+int cw_ctl_rows(const json_t *v, const char *name, json_t **ret)
+{
+	*ret = json_object_get(v, name);
+	return json_is_array(*ret) ? CW_EXIT_OK : not_ours("has no rows");
 }
 
 int cw_ctl_ask(struct cw_ctl *c, enum cw_rest_method method, const char *path, const char *query,
@@ -333,7 +367,6 @@ int cw_ctl_ask(struct cw_ctl *c, enum cw_rest_method method, const char *path, c
 {
 	struct cw_ctl_request q = {.method = method, .path = path, .query = query};
 	char *text = body ? cw_ctl_text(body) : NULL;
-	struct cw_ctl_answer a;
 	int r = CW_EXIT_OK;
 
 	if (body && !text)
@@ -342,13 +375,9 @@ int cw_ctl_ask(struct cw_ctl *c, enum cw_rest_method method, const char *path, c
 	q.body = text;
 	q.body_n = text ? strlen(text) : 0;
 	if (r == CW_EXIT_OK)
-		r = cw_ctl_do(c, &q, &a);
+		r = cw_ctl_send(c, &q, ret);
 	if (text)
 		text = cw_free_secret(text, strlen(text));
-	if (r != CW_EXIT_OK)
-		return r;
-	r = json_of(&a, ret);
-	cw_ctl_answer_done(&a);
 	return r;
 }
 
@@ -400,15 +429,16 @@ int cw_ctl_each(struct cw_ctl *c, const char *path, const char *query, uint64_t 
 	int r = CW_EXIT_OK;
 
 	while (r == CW_EXIT_OK && left) {
-		CW_CLEANUP(cw_freep) char *q = page_query(query, left < PAGE ? left : PAGE, cursor);
-		json_t *page = NULL, *item;
+		CW_CLEANUP(cw_freep)
+		char *q = page_query(query, left < CW_CTL_PAGE ? left : CW_CTL_PAGE, cursor);
+		json_t *page = NULL, *items = NULL, *item;
 		const char *next;
 		size_t i;
 
 		r = q ? cw_ctl_get(c, path, q, &page) : cw_ctl_usage("the query is too long");
-		if (r != CW_EXIT_OK)
-			return r;
-		json_array_foreach(json_object_get(page, "items"), i, item)
+		if (r == CW_EXIT_OK)
+			r = cw_ctl_rows(page, "items", &items);
+		json_array_foreach(items, i, item)
 		{
 			if (r == CW_EXIT_OK && left) {
 				r = row(c, item, arg);
@@ -453,6 +483,70 @@ int cw_ctl_key(const struct cw_ctl *c, const char **ret, char *to, size_t n)
 		(void) snprintf(to + 2 * i, 3, "%02x", random[i]);
 	*ret = to;
 	return CW_EXIT_OK;
+}
+
+/* ---- output ---- */
+
+int cw_ctl_begin(struct cw_ctl *c)
+{
+	const char *columns = cw_ctl_value(c->line, "columns");
+	int r = cw_ctl_out_begin(&c->out, columns ? columns : c->line->command->columns);
+
+	c->out.asked = columns != NULL;
+	return cw_ctl_failed(r, "output");
+}
+
+int cw_ctl_row(struct cw_ctl *c, const json_t *row)
+{
+	int r = cw_ctl_out_row(&c->out, row);
+
+	if (r == CW_E_SYNTAX)
+		return cw_ctl_usage("there is no column \"%s\"; --json shows what there is",
+			cw_ctl_out_missing(&c->out, row));
+	return cw_ctl_failed(r, "output");
+}
+
+struct passed {
+	FILE *f;
+	uint64_t lines; /* left to print */
+	bool csv;
+	bool quoted; /* in a field of CSV, where line ends do not count */
+};
+
+static int pass(void *arg, const char *p, size_t n)
+{
+	struct passed *to = arg;
+	size_t take = 0;
+
+	while (take < n && to->lines) {
+		to->quoted ^= to->csv && p[take] == '"';
+		to->lines -= p[take++] == '\n' && !to->quoted;
+	}
+	if (fwrite(p, 1, take, to->f) != take)
+		return cw_ctl_out_failed(to->f);
+	return to->lines == 0;
+}
+
+int cw_ctl_pass_on(
+	struct cw_ctl *c, const char *path, const char *query, const char *accept, uint64_t lines)
+{
+	struct passed to = {.f = c->out.f,
+		.lines = lines ? lines : UINT64_MAX,
+		.csv = strcmp(accept, "text/csv") == 0};
+	struct cw_ctl_request q = {
+		.method = CW_REST_GET,
+		.path = path,
+		.query = query,
+		.accept = accept,
+		.sink = pass,
+		.arg = &to,
+	};
+	struct cw_ctl_answer a;
+	int r = cw_ctl_do(c, &q, &a);
+
+	if (r == CW_EXIT_OK)
+		cw_ctl_answer_done(&a);
+	return r;
 }
 
 int cw_ctl_show(struct cw_ctl *c, const json_t *v)

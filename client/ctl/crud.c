@@ -15,50 +15,14 @@
 #include "client/ctl/run.h"
 #include "client/ctl/value.h"
 
-enum { TAG_MAX = 72, WHY_MAX = 512 };
+enum { TAG_MAX = 72, WHY_MAX = 512, LIMIT_MAX = 48 };
 
 /* ---- lists ---- */
 
 static int print_row(struct cw_ctl *c, const json_t *row, void *arg)
 {
 	(void) arg;
-	return cw_ctl_failed(cw_ctl_out_row(&c->out, row), "output");
-}
-
-static int print_octets(void *arg, const char *p, size_t n)
-{
-	return fwrite(p, 1, n, arg) == n ? 0 : -errno;
-}
-
-/* The broker writes NDJSON and CSV itself: nothing of a million rows is held here. */
-static int pass_on(struct cw_ctl *c, const char *path, const char *query, bool csv)
-{
-	const char *limit = cw_ctl_value(c->line, "limit");
-	CW_CLEANUP(cw_freep) char *with = NULL;
-	struct cw_ctl_request q = {
-		.method = CW_REST_GET,
-		.path = path,
-		.query = query,
-		.accept = csv ? "text/csv" : "application/x-ndjson",
-		.sink = print_octets,
-		.arg = c->out.f,
-	};
-	struct cw_ctl_answer a;
-	int r;
-
-	if (limit) {
-		size_t n = strlen(query) + strlen(limit) + sizeof "&limit=";
-
-		with = cw_zalloc(n, 1);
-		if (!with)
-			return cw_ctl_failed(-ENOMEM, path);
-		(void) snprintf(with, n, "%s%slimit=%s", query, *query ? "&" : "", limit);
-		q.query = with;
-	}
-	r = cw_ctl_do(c, &q, &a);
-	if (r == CW_EXIT_OK)
-		cw_ctl_answer_done(&a);
-	return r;
+	return c->out.quiet ? CW_EXIT_OK : cw_ctl_row(c, row);
 }
 
 static int count(struct cw_ctl *c, const char *path, const char *query)
@@ -79,37 +43,32 @@ static int count(struct cw_ctl *c, const char *path, const char *query)
 	return CW_EXIT_OK;
 }
 
-static int rows(struct cw_ctl *c, const char *path, const char *query)
+static int rows(struct cw_ctl *c, const char *path, const char *query, uint64_t most)
 {
-	const char *limit = cw_ctl_value(c->line, "limit"),
-		   *columns = cw_ctl_value(c->line, "columns");
-	const struct cw_ctl_command *cmd = c->line->command;
-	json_t *page = NULL, *row;
-	uint64_t most = 0;
+	json_t *page = NULL, *items = NULL, *row;
 	size_t i;
-	int r, e;
+	int r = cw_ctl_begin(c), e;
 
-	if (limit && cw_parse_u64(limit, strlen(limit), 1, INT64_MAX, &most) < 0)
-		return cw_ctl_usage("--limit \"%s\" must be a number from 1 on", limit);
-	if (cw_ctl_out_begin(&c->out, columns ? columns : cmd->columns) < 0)
-		return cw_ctl_failed(-ENOMEM, "output");
-	if (cmd->query)
+	if (r != CW_EXIT_OK)
+		return r;
+	if (c->line->command->query)
 		r = cw_ctl_each(c, path, query, most, print_row, NULL);
 	else { /* all at once */
 		r = cw_ctl_get(c, path, query, &page);
-		json_array_foreach(json_object_get(page, "items"), i, row)
+		if (r == CW_EXIT_OK)
+			r = cw_ctl_rows(page, "items", &items);
+		json_array_foreach(items, i, row)
 		{
 			if (r == CW_EXIT_OK)
 				r = print_row(c, row, NULL);
 		}
 		json_decref(page);
 	}
-	if (r != CW_EXIT_OK && c->out.format != CW_CTL_TABLE) {
+	/* Half a table is better than none, half of what a program reads is not. */
+	if (c->out.quiet || (r != CW_EXIT_OK && (c->out.format != CW_CTL_TABLE || !c->out.rows))) {
 		cw_ctl_out_done(&c->out);
 		return r;
 	}
-	if (r != CW_EXIT_OK && !c->out.rows)
-		return r;
 	e = cw_ctl_failed(cw_ctl_out_end(&c->out), "output");
 	return r != CW_EXIT_OK ? r : e;
 }
@@ -117,24 +76,39 @@ static int rows(struct cw_ctl *c, const char *path, const char *query)
 int cw_ctl_run_list(struct cw_ctl *c)
 {
 	const struct cw_ctl_command *cmd = c->line->command;
-	CW_CLEANUP(cw_freep) char *path = cw_ctl_own_path(c), *query = NULL;
+	CW_CLEANUP(cw_freep) char *path = cw_ctl_own_path(c), *query = NULL, *with = NULL;
+	const char *limit = cw_ctl_value(c->line, "limit");
 	enum cw_ctl_format f = c->out.format;
-	bool columns = cw_ctl_value(c->line, "columns");
-	char why[WHY_MAX] = "";
+	char why[WHY_MAX] = "", stream = '\0';
+	uint64_t most = 0;
 	int r;
 
 	if (!path)
 		return CW_EXIT_FAILURE;
+	if (limit && cw_parse_u64(limit, strlen(limit), 1, INT64_MAX, &most) < 0)
+		return cw_ctl_usage("--limit \"%s\" must be a number from 1 on", limit);
 	r = cw_ctl_query(c->line, cmd->query, c->now_s, &query, why, sizeof why);
 	if (r < 0)
 		return r == -ENOMEM ? cw_ctl_failed(r, path) : cw_ctl_usage("%s", why);
 	if (cw_ctl_is_on(c->line, "count"))
 		return count(c, path, query);
-	if (f == CW_CTL_NDJSON && strchr(cmd->streams, 'n'))
-		return pass_on(c, path, query, false);
-	if (f == CW_CTL_CSV && !columns && strchr(cmd->streams, 'c'))
-		return pass_on(c, path, query, true);
-	return rows(c, path, query);
+	if (f == CW_CTL_NDJSON)
+		stream = 'n';
+	else if (f == CW_CTL_CSV && !cw_ctl_value(c->line, "columns"))
+		stream = 'c';
+	/* What the broker writes itself is passed on, but not to a terminal: it may not be safe for one. */
+	if (!stream || !strchr(cmd->streams, stream) || c->out.width || c->out.quiet)
+		return rows(c, path, query, most);
+	with = cw_zalloc(strlen(query) + LIMIT_MAX, 1);
+	if (!with)
+		return cw_ctl_failed(-ENOMEM, path);
+	/* The broker has a bound for it; more than that is counted here. CSV has a heading. */
+	(void) snprintf(with, strlen(query) + LIMIT_MAX, "%s", query);
+	if (most && most <= CW_CTL_PAGE)
+		(void) snprintf(with + strlen(with), LIMIT_MAX, "%slimit=%" PRIu64,
+			*query ? "&" : "", most);
+	return cw_ctl_pass_on(c, path, with, stream == 'c' ? "text/csv" : "application/x-ndjson",
+		most ? most + (stream == 'c') : 0);
 }
 
 /* ---- one thing ---- */
@@ -196,7 +170,6 @@ static int send_body(struct cw_ctl *c, const char *path, const char *if_match, c
 		.key = key,
 	};
 	char why[WHY_MAX] = "", *text = NULL;
-	struct cw_ctl_answer a;
 	json_t *body = NULL, *v = NULL;
 	int r = cw_ctl_body(c->line, c->now_s, &body, why, sizeof why);
 
@@ -207,15 +180,10 @@ static int send_body(struct cw_ctl *c, const char *path, const char *if_match, c
 		return r;
 	q.body = text;
 	q.body_n = strlen(text);
-	r = cw_ctl_do(c, &q, &a);
+	r = cw_ctl_send(c, &q, &v);
 	text = cw_free_secret(text, q.body_n);
-	if (r != CW_EXIT_OK)
-		return r;
-	v = a.body ? json_loadb(a.body, a.n, JSON_REJECT_DUPLICATES, NULL) : json_null();
-	cw_ctl_answer_done(&a);
-	if (!v)
-		return cw_ctl_failed(CW_E_SYNTAX, "answer");
-	r = cw_ctl_show(c, v);
+	if (r == CW_EXIT_OK)
+		r = cw_ctl_show(c, v);
 	json_decref(v);
 	return r;
 }

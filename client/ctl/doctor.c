@@ -32,6 +32,7 @@ static void tell(struct doctor *d, const char *check, bool good, const char *fmt
 	char detail[512];
 	json_t *row;
 	va_list ap;
+	int r;
 
 	va_start(ap, fmt);
 	(void) vsnprintf(detail, sizeof detail, fmt, ap);
@@ -39,9 +40,10 @@ static void tell(struct doctor *d, const char *check, bool good, const char *fmt
 	d->bad += !good;
 	if (good && d->c->out.quiet)
 		return;
+	cw_ctl_tame(detail); /* it may have been cut in the middle of a character */
 	row = json_pack("{s:s, s:b, s:s}", "check", check, "ok", (int) good, "detail", detail);
-	if (cw_ctl_out_row(&d->c->out, row) < 0)
-		d->r = cw_ctl_failed(-ENOMEM, "output");
+	r = row ? cw_ctl_row(d->c, row) : cw_ctl_failed(-ENOMEM, "output");
+	d->r = d->r ? d->r : r;
 	json_decref(row);
 }
 
@@ -219,8 +221,9 @@ int cw_ctl_run_doctor(struct cw_ctl *c)
 
 	if (age && cw_ctl_duration(age, &most_s) < 0)
 		return cw_ctl_usage("--backup-age \"%s\" must be a duration", age);
-	if (cw_ctl_out_begin(&c->out, c->line->command->columns) < 0)
-		return cw_ctl_failed(-ENOMEM, "output");
+	r = cw_ctl_begin(c);
+	if (r != CW_EXIT_OK)
+		return r;
 	broker(&d);
 	if (!d.r)
 		readiness(&d);

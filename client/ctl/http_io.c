@@ -35,8 +35,10 @@ struct cw_ctl_http {
 	/* The request that runs. */
 	const struct cw_ctl_request *q;
 	struct cw_ctl_answer *a;
+	const char *remedy;
 	int sink_result;
-	bool got; /* the sink has had octets */
+	bool began; /* there was a status line */
+	bool got;   /* the sink has had octets */
 };
 
 bool cw_ctl_wait(unsigned ms)
@@ -187,6 +189,16 @@ const char *cw_ctl_http_why(const struct cw_ctl_http *h)
 	return h->why;
 }
 
+const char *cw_ctl_http_remedy(const struct cw_ctl_http *h)
+{
+	return h->remedy;
+}
+
+bool cw_ctl_http_began(const struct cw_ctl_http *h)
+{
+	return h->began;
+}
+
 void cw_ctl_answer_done(struct cw_ctl_answer *a)
 {
 	/* A new token may be in it. */
@@ -222,6 +234,7 @@ static size_t on_header(char *p, size_t size, size_t count, void *arg)
 	char text[64] = "";
 
 	if (n > 5 && memcmp(p, "HTTP/", 5) == 0) { /* after a 100, the real one begins */
+		h->began = true;
 		a->type[0] = a->etag[0] = a->request_id[0] = '\0';
 		return n;
 	}
@@ -268,12 +281,15 @@ static size_t on_body(char *p, size_t size, size_t count, void *arg)
 	long status = 0;
 
 	(void) curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
-	if (h->q->sink && status >= 200 && status < 300) {
+	if (!h->q->sink || status < 200 || status >= 300)
+		h->sink_result = keep(h->a, p, n);
+	else if (strncasecmp(h->a->type, h->q->accept, strlen(h->q->accept)) != 0)
+		h->sink_result = CW_E_SYNTAX;
+	else {
 		h->got = true;
 		h->sink_result = h->q->sink(h->q->arg, p, n);
-	} else
-		h->sink_result = keep(h->a, p, n);
-	return h->sink_result < 0 ? CURL_WRITEFUNC_ERROR : n;
+	}
+	return h->sink_result ? CURL_WRITEFUNC_ERROR : n;
 }
 
 /* ---- asking ---- */
@@ -319,38 +335,81 @@ static int headers(
 	return r < 0 ? r : header(ret, "Expect", "");
 }
 
+/* Why a TLS connection was not made, as what to do about it (the results are OpenSSL's, X509_STORE_CTX_get_error(3)). */
+static const char *tls_remedy(const struct cw_ctl_http *h, CURLcode rc)
+{
+	enum {
+		NOT_YET = 9,
+		EXPIRED = 10,
+		SELF = 18,
+		SELF_CHAIN = 19,
+		NO_ISSUER = 20,
+		NO_FIRST = 21
+	};
+	long verified = 0;
+
+	(void) curl_easy_getinfo(h->curl, CURLINFO_SSL_VERIFYRESULT, &verified);
+	switch (verified) {
+	case NOT_YET:
+	case EXPIRED:
+		return "the broker's certificate is not valid now: renew it (or set this host's clock)";
+	case SELF:
+	case SELF_CHAIN:
+	case NO_ISSUER:
+	case NO_FIRST:
+		return "--ca names the authorities that sign the broker's certificate";
+	default:
+		return rc == CURLE_PEER_FAILED_VERIFICATION
+			       ? "--url must have a name or address that the broker's certificate is for"
+			       : "does the broker speak TLS there (cert and key of its section rest)?";
+	}
+}
+
+/* The code of a failure; *h->why says it. */
 static int failed(struct cw_ctl_http *h, CURLcode rc)
 {
+	const char *what = h->curl_why[0] ? h->curl_why : curl_easy_strerror(rc);
+	int r = -ECONNRESET;
 	long e = 0;
 
 	(void) curl_easy_getinfo(h->curl, CURLINFO_OS_ERRNO, &e);
 	switch (rc) {
 	case CURLE_WRITE_ERROR:
-		(void) snprintf(
-			h->why, sizeof h->why, "%s: %s", h->where, cw_strerror(h->sink_result));
-		return h->sink_result < 0 ? h->sink_result : -EIO;
+		r = h->sink_result < 0 ? h->sink_result : -EIO;
+		what = r == CW_E_SYNTAX
+			       ? "the answer is of another media type: is this the API of causewayd?"
+			       : cw_strerror(r);
+		break;
 	case CURLE_COULDNT_CONNECT:
-		(void) snprintf(h->why, sizeof h->why, "%s: %s", h->where,
-			e ? cw_strerror((int) -e) : h->curl_why);
-		return e ? (int) -e : -ECONNREFUSED;
+		r = e ? (int) -e : -ECONNREFUSED;
+		what = e ? cw_strerror(r) : what;
+		break;
 	case CURLE_OPERATION_TIMEDOUT:
-		(void) snprintf(h->why, sizeof h->why, "%s: no answer in time", h->where);
-		return -ETIMEDOUT;
+		r = -ETIMEDOUT;
+		what = h->began ? "nothing more came in time" : "no answer in time";
+		break;
 	case CURLE_OUT_OF_MEMORY:
-		return -ENOMEM;
+		r = -ENOMEM;
+		break;
 	case CURLE_SSL_CONNECT_ERROR:
 	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_ISSUER_ERROR:
+		r = CW_E_AUTH;
+		h->remedy = tls_remedy(h, rc);
+		break;
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_CACERT_BADFILE:
-	case CURLE_SSL_ISSUER_ERROR:
-		(void) snprintf(h->why, sizeof h->why, "%s: %s", h->where,
-			h->curl_why[0] ? h->curl_why : curl_easy_strerror(rc));
-		return CW_E_AUTH;
+		r = -EINVAL;
+		h->remedy =
+			"--cert, --key and --ca name files in PEM, the key without a passphrase";
+		break;
 	default:
-		(void) snprintf(h->why, sizeof h->why, "%s: %s", h->where,
-			h->curl_why[0] ? h->curl_why : curl_easy_strerror(rc));
-		return -ECONNRESET;
+		what = h->began ? "the answer broke off" : what;
+		break;
 	}
+	(void) snprintf(h->why, sizeof h->why, "%s: %s",
+		h->got && h->sink_result < 0 ? "output" : h->where, what);
+	return r;
 }
 
 static int once(struct cw_ctl_http *h, const char *url, struct curl_slist *list)
@@ -361,7 +420,8 @@ static int once(struct cw_ctl_http *h, const char *url, struct curl_slist *list)
 
 	h->curl_why[0] = h->why[0] = '\0';
 	h->sink_result = 0;
-	h->got = false;
+	h->began = h->got = false;
+	h->remedy = NULL;
 	cw_ctl_answer_done(h->a);
 	*h->a = (struct cw_ctl_answer){.retry_after_s = UINT64_MAX, .date_s = -1};
 	SET(CURLOPT_ERRORBUFFER, h->curl_why);
@@ -383,7 +443,7 @@ static int once(struct cw_ctl_http *h, const char *url, struct curl_slist *list)
 	SET(CURLOPT_WRITEDATA, h);
 	if (rc == CURLE_OK)
 		rc = curl_easy_perform(c);
-	if (rc != CURLE_OK)
+	if (rc != CURLE_OK && !(rc == CURLE_WRITE_ERROR && h->sink_result > 0))
 		return failed(h, rc);
 	(void) curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &h->a->status);
 	return 0;

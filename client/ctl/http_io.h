@@ -19,7 +19,8 @@ struct cw_ctl_peer {
 	unsigned timeout_s;
 };
 
-/* Octets of a successful answer as they come. < 0 ends the request, which gives that code. */
+/* Octets of a successful answer as they come. < 0 ends the request, which gives that code; 1: it is
+ * enough, the rest is not fetched. */
 typedef int cw_ctl_sink_t(void *arg, const char *p, size_t n);
 
 struct cw_ctl_request {
@@ -52,12 +53,17 @@ int cw_ctl_http_open(const struct cw_ctl_peer *peer, struct cw_ctl_http **ret, c
 struct cw_ctl_http *cw_ctl_http_close(struct cw_ctl_http *h); /* NULL is fine; returns NULL */
 
 /* 0: there was an answer, whatever its status (free it with cw_ctl_answer_done). Else a code: -EACCES (the socket is not
- * ours to open), -ETIMEDOUT, -ECONNREFUSED and the like, CW_E_AUTH (TLS), CW_E_LIMIT (too long), the sink's; and
+ * ours to open), -ETIMEDOUT, -ECONNREFUSED and the like, CW_E_AUTH (TLS), -EINVAL (our own certificate, key or CA
+ * file), CW_E_LIMIT (too long), CW_E_SYNTAX (with a sink: of another media type than asked for), the sink's; and
  * cw_ctl_http_why() says it. */
 int cw_ctl_http_do(struct cw_ctl_http *h, const struct cw_ctl_request *q,
 	struct cw_ctl_answer *ret) CW_MUST_CHECK;
 void cw_ctl_answer_done(struct cw_ctl_answer *a);
 const char *cw_ctl_http_why(const struct cw_ctl_http *h); /* borrowed until the next request */
+/* What to do about it; NULL: nobody knows. */
+const char *cw_ctl_http_remedy(const struct cw_ctl_http *h);
+/* Whether an answer had begun when it failed. */
+bool cw_ctl_http_began(const struct cw_ctl_http *h);
 
 /* Waits. false: a signal came first. */
 bool cw_ctl_wait(unsigned ms);

@@ -51,6 +51,7 @@ int main(int argc, char *argv[])
 {
 	static struct cw_ctl_line line;
 	char why[512] = "";
+	int r;
 
 	(void) setlocale(LC_CTYPE, ""); /* NOLINT(concurrency-mt-unsafe): no thread yet */
 	(void) signal(SIGPIPE, SIG_IGN);
@@ -77,5 +78,8 @@ int main(int argc, char *argv[])
 		}
 		return cw_ctl_usage("a command is needed");
 	}
-	return cw_prog_end("causewayctl", run(&line));
+	r = run(&line);
+	if (fflush(stdout) != 0)
+		(void) cw_ctl_out_failed(stdout);
+	return cw_prog_end("causewayctl", r);
 }

@@ -5,12 +5,15 @@
 #include <ctype.h>
 #include <errno.h>
 #include <jansson.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/err.h"
 #include "base/mem.h"
 #include "client/ctl/commands.h"
 #include "client/ctl/out.h"
@@ -46,6 +49,20 @@ void cw_ctl_out_init(struct cw_ctl_out *o, FILE *f, enum cw_ctl_format format)
 	o->colour = !(no_colour && *no_colour) && term && strcmp(term, "dumb") != 0;
 }
 
+int cw_ctl_out_failed(FILE *f)
+{
+	int e = errno;
+	struct pollfd p = {.fd = fileno(f), .events = POLLOUT};
+
+	if (!ferror(f))
+		return 0;
+	if (poll(&p, 1, 0) == 1 && (p.revents & POLLERR)) {
+		(void) signal(SIGPIPE, SIG_DFL);
+		(void) raise(SIGPIPE);
+	}
+	return e ? -e : -EIO;
+}
+
 static void drop_cells(struct cw_ctl_out *o)
 {
 	for (size_t i = 0; i < o->n_cells; i++)
@@ -62,6 +79,7 @@ void cw_ctl_out_done(struct cw_ctl_out *o)
 		o->names[i] = cw_free(o->names[i]);
 	o->names = cw_free(o->names);
 	o->n_names = 0;
+	o->asked = false;
 }
 
 /* ---- words and lines of tables ---- */
@@ -217,10 +235,12 @@ int cw_ctl_out_begin(struct cw_ctl_out *o, const char *columns)
 	return 0;
 }
 
-static int dump(const struct cw_ctl_out *o, const json_t *v)
+/* A terminal gets what might steer it as \u escapes. */
+static int dump(const struct cw_ctl_out *o, const json_t *v, size_t flags)
 {
-	return json_dumpf(v, o->f, JSON_ENCODE_ANY | JSON_COMPACT) < 0 && !ferror(o->f) ? -ENOMEM
-											: 0;
+	if (o->width)
+		flags |= JSON_ENSURE_ASCII;
+	return json_dumpf(v, o->f, JSON_ENCODE_ANY | flags) < 0 && !ferror(o->f) ? -ENOMEM : 0;
 }
 
 static void csv_head(const struct cw_ctl_out *o)
@@ -237,6 +257,8 @@ static int csv_row(const struct cw_ctl_out *o, const json_t *row)
 
 		if (!s)
 			return -ENOMEM;
+		if (o->width)
+			cw_ctl_tame(s);
 		(void) fprintf(o->f, "%s%s", i ? "," : "", s);
 	}
 	(void) fputs("\r\n", o->f);
@@ -255,11 +277,19 @@ static int name_of(const struct cw_ctl_out *o, const json_t *row, const char *na
 	return 0;
 }
 
-int cw_ctl_out_row(struct cw_ctl_out *o, const json_t *row)
+const char *cw_ctl_out_missing(const struct cw_ctl_out *o, const json_t *row)
 {
-	int r = 0;
+	for (unsigned i = 0; i < o->n_names; i++) {
+		if (!json_object_get(row, o->names[i]))
+			return o->names[i];
+	}
+	return NULL;
+}
 
-	o->rows++;
+static int put_row(struct cw_ctl_out *o, const json_t *row)
+{
+	int r;
+
 	switch (o->format) {
 	case CW_CTL_TABLE:
 		return hold(o, row);
@@ -271,14 +301,23 @@ int cw_ctl_out_row(struct cw_ctl_out *o, const json_t *row)
 		return name_of(o, row, o->names[0], strlen(o->names[0]));
 	case CW_CTL_JSON:
 		(void) fputs(o->rows > 1 ? ",\n" : "[\n", o->f);
-		return dump(o, row);
-	case CW_CTL_NDJSON:
-		r = dump(o, row);
+		return dump(o, row, JSON_COMPACT);
+	default:
+		r = dump(o, row, JSON_COMPACT);
 		(void) fputc('\n', o->f);
 		return r;
-	default:
-		return 0;
 	}
+}
+
+int cw_ctl_out_row(struct cw_ctl_out *o, const json_t *row)
+{
+	int r;
+
+	if (o->asked && !o->rows && cw_ctl_out_missing(o, row))
+		return CW_E_SYNTAX;
+	o->rows++;
+	r = put_row(o, row);
+	return r < 0 ? r : cw_ctl_out_failed(o->f);
 }
 
 int cw_ctl_out_flush(struct cw_ctl_out *o)
@@ -286,7 +325,7 @@ int cw_ctl_out_flush(struct cw_ctl_out *o)
 	int r = o->format == CW_CTL_TABLE ? release(o) : 0;
 
 	(void) fflush(o->f);
-	return r;
+	return r < 0 ? r : cw_ctl_out_failed(o->f);
 }
 
 int cw_ctl_out_end(struct cw_ctl_out *o)
@@ -300,7 +339,7 @@ int cw_ctl_out_end(struct cw_ctl_out *o)
 	else if (o->format == CW_CTL_JSON)
 		(void) fputs(o->rows ? "\n]\n" : "[]\n", o->f);
 	cw_ctl_out_done(o);
-	return r;
+	return r < 0 ? r : cw_ctl_out_failed(o->f);
 }
 
 /* ---- one thing ---- */
@@ -352,18 +391,10 @@ int cw_ctl_out_one(struct cw_ctl_out *o, const json_t *v, const char *columns)
 		if (r == 0)
 			r = cw_ctl_out_row(o, v);
 		return r < 0 ? r : cw_ctl_out_end(o);
-	case CW_CTL_JSON:
-		r = json_dumpf(v, o->f, o->width ? JSON_INDENT(2) : JSON_COMPACT) < 0 &&
-				    !ferror(o->f)
-			    ? -ENOMEM
-			    : 0;
-		(void) fputc('\n', o->f);
-		return r;
-	case CW_CTL_NDJSON:
-		r = dump(o, v);
-		(void) fputc('\n', o->f);
-		return r;
 	default:
-		return 0;
+		r = dump(
+			o, v, o->width && o->format == CW_CTL_JSON ? JSON_INDENT(2) : JSON_COMPACT);
+		(void) fputc('\n', o->f);
+		return r;
 	}
 }

@@ -25,8 +25,8 @@ struct cw_ctl_out {
 	size_t n_cells, cap_cells;
 	size_t widths[CW_CTL_COLUMNS_MAX];
 	bool laid_out;
+	bool asked;  /* the columns are somebody's words: those that rows do not have are refused */
 	size_t rows; /* written or held */
-	int err;     /* 0 or -ENOMEM */
 };
 
 /* By the name of a format. false: there is none such. */
@@ -36,12 +36,17 @@ void cw_ctl_out_init(struct cw_ctl_out *o, FILE *f, enum cw_ctl_format format);
 void cw_ctl_out_done(struct cw_ctl_out *o);
 
 /* A list. columns: names, separated by commas, that rows have. Nothing is
- * written before the first row or the end, so that a failure leaves nothing behind: then cw_ctl_out_done(). -ENOMEM. */
+ * written before the first row or the end, so that a failure leaves nothing behind: then cw_ctl_out_done(). -ENOMEM;
+ * rows and the end: -errno of a file that takes nothing more; CW_E_SYNTAX: o->asked, and there is no such column. */
 int cw_ctl_out_begin(struct cw_ctl_out *o, const char *columns) CW_MUST_CHECK;
 int cw_ctl_out_row(struct cw_ctl_out *o, const struct json_t *row) CW_MUST_CHECK;
 int cw_ctl_out_end(struct cw_ctl_out *o) CW_MUST_CHECK;
 /* What was held back is written now: for rows that come slowly. */
 int cw_ctl_out_flush(struct cw_ctl_out *o) CW_MUST_CHECK;
+/* The first column that a row does not have; NULL: it has all. Borrowed. */
+const char *cw_ctl_out_missing(const struct cw_ctl_out *o, const struct json_t *row);
+/* 0, or -errno if f has not taken what was written. Whose reader has gone away ends as other programs do: by SIGPIPE. */
+int cw_ctl_out_failed(FILE *f);
 /* One thing: its members one below the other. name: the column that stands for it. */
 int cw_ctl_out_one(struct cw_ctl_out *o, const struct json_t *v, const char *columns) CW_MUST_CHECK;
 /* A text, with its colour if it is one of the words that say how something is. */

@@ -12,6 +12,8 @@
 
 struct json_t;
 
+enum { CW_CTL_PAGE = 1000 }; /* rows in one answer, at most (Limit in openapi.yaml) */
+
 struct cw_ctl {
 	struct cw_ctl_line *line;
 	struct cw_ctl_http *http; /* NULL until the first request: cw_ctl_do() opens it */
@@ -34,6 +36,10 @@ int cw_ctl_problem(const struct cw_ctl_answer *a, const char *about);
 int cw_ctl_ask(struct cw_ctl *c, enum cw_rest_method method, const char *path, const char *query,
 	struct json_t *body, struct json_t **ret);
 int cw_ctl_get(struct cw_ctl *c, const char *path, const char *query, struct json_t **ret);
+/* The same for a request of any kind: a 2xx answer's JSON object (null: it has none). */
+int cw_ctl_send(struct cw_ctl *c, const struct cw_ctl_request *q, struct json_t **ret);
+/* The rows of an answer; borrowed. CW_EXIT_FAILURE, told: it is not one of ours. */
+int cw_ctl_rows(const struct json_t *v, const char *name, struct json_t **ret);
 /* The ETag of what is at a path, or of --if-match; to: of 72 octets. */
 int cw_ctl_etag(struct cw_ctl *c, const char *path, char *to, size_t n);
 /* All rows of a list, page by page. A row that gives other than CW_EXIT_OK ends it with that. most: 0: all. */
@@ -53,6 +59,12 @@ int cw_ctl_key(const struct cw_ctl *c, const char **ret, char *to, size_t n);
 int cw_ctl_secret(const char *file, char **ret, size_t *ret_n);
 /* A whole file or standard input, at most max octets, NUL-terminated; given. */
 int cw_ctl_slurp(const char *file, size_t max, char **ret, size_t *ret_n);
+/* Begins a list with the columns of --columns, or else the command's; a row of it. The exit code. */
+int cw_ctl_begin(struct cw_ctl *c);
+int cw_ctl_row(struct cw_ctl *c, const struct json_t *row);
+/* Prints the answer of a GET as it comes: nothing of a million rows is held here. lines: the most to print; 0: all. */
+int cw_ctl_pass_on(
+	struct cw_ctl *c, const char *path, const char *query, const char *accept, uint64_t lines);
 /* Prints one JSON value (borrowed), the command's columns; the exit code. */
 int cw_ctl_show(struct cw_ctl *c, const struct json_t *v);
 

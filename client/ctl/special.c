@@ -23,8 +23,7 @@ static int change(struct cw_ctl *c, const char *path, const char *etag, json_t *
 		.if_match = etag,
 	};
 	char *text = body ? cw_ctl_text(body) : NULL;
-	struct cw_ctl_answer a;
-	json_t *v;
+	json_t *v = NULL;
 	int r;
 
 	json_decref(body);
@@ -32,13 +31,10 @@ static int change(struct cw_ctl *c, const char *path, const char *etag, json_t *
 		return cw_ctl_failed(-ENOMEM, path);
 	q.body = text;
 	q.body_n = strlen(text);
-	r = cw_ctl_do(c, &q, &a);
+	r = cw_ctl_send(c, &q, &v);
 	(void) cw_free_secret(text, q.body_n);
-	if (r != CW_EXIT_OK)
-		return r;
-	v = a.body ? json_loadb(a.body, a.n, JSON_REJECT_DUPLICATES, NULL) : json_null();
-	cw_ctl_answer_done(&a);
-	r = v ? cw_ctl_show(c, v) : cw_ctl_failed(CW_E_SYNTAX, "answer");
+	if (r == CW_EXIT_OK)
+		r = cw_ctl_show(c, v);
 	json_decref(v);
 	return r;
 }
@@ -189,17 +185,20 @@ int cw_ctl_run_run(struct cw_ctl *c)
 
 static int show_items(struct cw_ctl *c, const json_t *v, const char *name)
 {
-	const char *columns = cw_ctl_value(c->line, "columns");
-	json_t *row;
+	json_t *list = NULL, *row;
 	size_t i;
-	int r = cw_ctl_out_begin(&c->out, columns ? columns : c->line->command->columns);
+	int r = cw_ctl_rows(v, name, &list);
 
-	json_array_foreach(json_object_get(v, name), i, row)
+	if (r == CW_EXIT_OK && c->out.quiet)
+		return r;
+	if (r == CW_EXIT_OK)
+		r = cw_ctl_begin(c);
+	json_array_foreach(list, i, row)
 	{
-		if (r == 0)
-			r = cw_ctl_out_row(&c->out, row);
+		if (r == CW_EXIT_OK)
+			r = cw_ctl_row(c, row);
 	}
-	return cw_ctl_failed(r < 0 ? r : cw_ctl_out_end(&c->out), "output");
+	return r != CW_EXIT_OK ? r : cw_ctl_failed(cw_ctl_out_end(&c->out), "output");
 }
 
 int cw_ctl_run_items(struct cw_ctl *c)
@@ -218,7 +217,6 @@ int cw_ctl_run_samples(struct cw_ctl *c)
 {
 	CW_CLEANUP(cw_freep) char *path = cw_ctl_own_path(c), *query = NULL;
 	char why[WHY_MAX] = "";
-	const char *full;
 	json_t *v = NULL;
 	int r;
 
@@ -230,9 +228,12 @@ int cw_ctl_run_samples(struct cw_ctl *c)
 	r = cw_ctl_get(c, path, query, &v);
 	if (r == CW_EXIT_OK)
 		r = c->out.format == CW_CTL_JSON ? cw_ctl_show(c, v) : show_items(c, v, "items");
-	full = json_string_value(json_object_get(v, "full_at"));
-	if (r == CW_EXIT_OK && full && c->out.format == CW_CTL_TABLE)
-		(void) fprintf(c->out.f, "At this rate it is full at %s.\n", full);
+	if (r == CW_EXIT_OK && json_is_string(json_object_get(v, "full_at")) &&
+		c->out.format == CW_CTL_TABLE && !c->out.quiet) {
+		CW_CLEANUP(cw_freep) char *full = cw_ctl_cell(json_object_get(v, "full_at"));
+
+		(void) fprintf(c->out.f, "At this rate it is full at %s.\n", full ? full : "-");
+	}
 	json_decref(v);
 	return r;
 }
@@ -328,47 +329,16 @@ int cw_ctl_run_config(struct cw_ctl *c)
 
 int cw_ctl_run_status(struct cw_ctl *c)
 {
-	struct cw_ctl_request q = {.method = CW_REST_GET, .path = "/readyz"};
-	struct cw_ctl_answer a;
-	json_t *v;
-	int r = cw_ctl_try(c, &q, &a);
+	json_t *v = NULL;
+	int r = cw_ctl_get(c, "/readyz", NULL, &v);
 
-	if (r != CW_EXIT_OK)
-		return r;
-	if (a.status != 200) {
-		r = cw_ctl_problem(&a, NULL);
-		cw_ctl_answer_done(&a);
-		return r;
-	}
-	v = json_loadb(a.body, a.n, JSON_REJECT_DUPLICATES, NULL);
-	cw_ctl_answer_done(&a);
-	if (!v)
-		return cw_ctl_failed(CW_E_SYNTAX, "answer");
-	r = c->out.quiet                   ? CW_EXIT_OK
-	    : c->out.format == CW_CTL_JSON ? cw_ctl_show(c, v)
-					   : show_items(c, v, "checks");
+	if (r == CW_EXIT_OK)
+		r = c->out.format == CW_CTL_JSON ? cw_ctl_show(c, v) : show_items(c, v, "checks");
 	json_decref(v);
 	return r;
 }
 
-static int print_octets(void *arg, const char *p, size_t n)
-{
-	return fwrite(p, 1, n, arg) == n ? 0 : -errno;
-}
-
 int cw_ctl_run_metrics(struct cw_ctl *c)
 {
-	struct cw_ctl_request q = {
-		.method = CW_REST_GET,
-		.path = "/metrics",
-		.accept = "application/openmetrics-text",
-		.sink = print_octets,
-		.arg = c->out.f,
-	};
-	struct cw_ctl_answer a;
-	int r = cw_ctl_do(c, &q, &a);
-
-	if (r == CW_EXIT_OK)
-		cw_ctl_answer_done(&a);
-	return r;
+	return cw_ctl_pass_on(c, "/metrics", NULL, "application/openmetrics-text", 0);
 }

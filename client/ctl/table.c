@@ -67,6 +67,16 @@ void cw_ctl_layout(
 	}
 }
 
+/* U+2028 to U+202E and U+2066 to U+2069: ends of lines, and what makes text run the other way. */
+static bool turns(const char *s)
+{
+	return memcmp(s, "\xe2\x80", 2) == 0
+		       ? (unsigned char) s[2] >= 0xa8 && (unsigned char) s[2] <= 0xae
+	       : memcmp(s, "\xe2\x81", 2) == 0
+		       ? (unsigned char) s[2] >= 0xa6 && (unsigned char) s[2] <= 0xa9
+		       : false;
+}
+
 void cw_ctl_tame(char *s)
 {
 	size_t n = strlen(s), k;
@@ -81,6 +91,8 @@ void cw_ctl_tame(char *s)
 			k = 1;
 		} else if (c == 0xc2 && d < 0xa0) /* U+0080 to U+009F */
 			s[i] = s[i + 1] = '?';
+		else if (k == 3 && turns(s + i))
+			s[i] = s[i + 1] = s[i + 2] = '?';
 	}
 }
 

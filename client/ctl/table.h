@@ -24,7 +24,7 @@ void cw_ctl_layout(const size_t *natural, const size_t *least, unsigned n, size_
 char *cw_ctl_cell(const struct json_t *v) CW_MUST_CHECK;
 /* The same as a field of CSV: null is empty, quoted where needed. */
 char *cw_ctl_csv(const struct json_t *v) CW_MUST_CHECK;
-/* Control characters, also those of C1, and octets that are no UTF-8 become '?'. In place. */
+/* Control characters, also those of C1 and those that turn text round, and octets that are no UTF-8 become '?'. In place. */
 void cw_ctl_tame(char *s);
 /* For jansson's iterators, which take no const; nothing may be changed. */
 static inline struct json_t *cw_ctl_mutable(const struct json_t *v)

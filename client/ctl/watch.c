@@ -59,7 +59,7 @@ static int on_event(void *arg, const char *type, const char *data)
 		r = cw_ctl_out_row(&c->out, event);
 	json_decref(event);
 	(void) fflush(c->out.f);
-	return r < 0 ? r : ferror(c->out.f) ? -EPIPE : 0;
+	return r < 0 ? r : cw_ctl_out_failed(c->out.f);
 }
 
 static int sink(void *arg, const char *p, size_t n)
@@ -143,9 +143,10 @@ int cw_ctl_run_watch(struct cw_ctl *c)
 		return r;
 	if (c->out.format == CW_CTL_JSON) /* a list without end is no JSON */
 		c->out.format = CW_CTL_NDJSON;
-	if (c->out.format != CW_CTL_TABLE &&
-		cw_ctl_out_begin(&c->out, c->line->command->columns) < 0)
-		return cw_ctl_failed(-ENOMEM, "output");
+	if (c->out.format != CW_CTL_TABLE)
+		r = cw_ctl_begin(c);
+	if (r != CW_EXIT_OK)
+		return r;
 	cw_ctl_sse_init(&w.sse, on_event, &w);
 	for (;;) {
 		w.any = false;

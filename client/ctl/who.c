@@ -69,7 +69,7 @@ static int print(struct cw_ctl *c, const json_t *row, void *arg)
 
 	++*n;
 	if (c->out.format != CW_CTL_TABLE)
-		return cw_ctl_failed(cw_ctl_out_row(&c->out, row), "output");
+		return cw_ctl_row(c, row);
 	if (!c->out.quiet)
 		sentence(c, row);
 	return CW_EXIT_OK;
@@ -77,7 +77,6 @@ static int print(struct cw_ctl *c, const json_t *row, void *arg)
 
 int cw_ctl_run_who(struct cw_ctl *c)
 {
-	const char *columns = cw_ctl_value(c->line, "columns");
 	char query[QUERY_MAX], time[CW_RFC3339_STRLEN];
 	bool rows = c->out.format != CW_CTL_TABLE;
 	size_t n = 0;
@@ -86,9 +85,10 @@ int cw_ctl_run_who(struct cw_ctl *c)
 
 	if (r != CW_EXIT_OK)
 		return r;
-	if (rows && cw_ctl_out_begin(&c->out, columns ? columns : c->line->command->columns) < 0)
-		return cw_ctl_failed(-ENOMEM, "output");
-	r = cw_ctl_each(c, "/v1/history", query, 0, print, &n);
+	if (rows)
+		r = cw_ctl_begin(c);
+	if (r == CW_EXIT_OK)
+		r = cw_ctl_each(c, "/v1/history", query, 0, print, &n);
 	e = rows && r == CW_EXIT_OK ? cw_ctl_failed(cw_ctl_out_end(&c->out), "output") : CW_EXIT_OK;
 	if (r != CW_EXIT_OK || n)
 		return r != CW_EXIT_OK ? r : e;
