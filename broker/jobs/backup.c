@@ -20,7 +20,7 @@
 #define PREFIX "causeway-"
 #define SUM    ".sha256"
 
-enum { READ = 65536, FOUND_MAX = 4096, SQLITE_HEAD = 64, SUM_LINE = 256 };
+enum { READ = 65536, FOUND_MAX = 4096, SQLITE_HEAD = 64, SUM_LINE = 256, NAMES_MAX = 60 };
 
 /* DIRECTORY/NAME and suffix. */
 static int path_of(char to[static PATH_MAX], const char *dir, const char *name, const char *suffix)
@@ -232,21 +232,35 @@ static void delete_parts(const char *dir)
 		(void) closedir(d);
 }
 
+/* Two within a second, or after the clock was set back: the next second that has none. */
+static int free_name(const char *directory, int64_t wall_s, char name[static CW_BACKUP_NAME_MAX],
+	char path[static PATH_MAX])
+{
+	for (unsigned i = 0; i < NAMES_MAX; i++) {
+		time_t t = (time_t) wall_s + i;
+		struct tm tm;
+		int e;
+
+		if (!gmtime_r(&t, &tm) ||
+			strftime(name, CW_BACKUP_NAME_MAX, PREFIX "%Y%m%dT%H%M%SZ.db", &tm) == 0)
+			return -EINVAL;
+		e = path_of(path, directory, name, "");
+		if (e < 0 || access(path, F_OK) < 0)
+			return e;
+	}
+	return -EEXIST;
+}
+
 int cw_backup_make(struct cw_store_reader *r, const char *directory, unsigned keep, int64_t wall_s,
 	char name[static CW_BACKUP_NAME_MAX])
 {
-	time_t t = (time_t) wall_s;
 	char path[PATH_MAX], sum[65];
-	struct tm tm;
 	int e;
 
 	if (mkdir(directory, 0700) < 0 && errno != EEXIST)
 		return -errno;
-	if (!gmtime_r(&t, &tm) ||
-		strftime(name, CW_BACKUP_NAME_MAX, PREFIX "%Y%m%dT%H%M%SZ.db", &tm) == 0)
-		return -EINVAL;
 	delete_parts(directory);
-	e = path_of(path, directory, name, "");
+	e = free_name(directory, wall_s, name, path);
 	if (e == 0)
 		e = cw_store_backup(r, path);
 	if (e == 0)

@@ -327,8 +327,9 @@ struct cw_rest_request *cw_rest_of_op(const struct cw_op *op)
 	return cw_container_of(op->cause, struct cw_rest_request, cause);
 }
 
-/* Of the recorded answer: Location and ETag are not kept with it. */
-static void recorded_headers(struct cw_rest_request *q, const char *base)
+/* Of the recorded answer: Location and ETag are not kept with it. fixed: the version of what never
+ * changes and does not show one. */
+static void recorded_headers(struct cw_rest_request *q, const char *base, uint64_t fixed)
 {
 	static const char id[] = "{\"id\":\"", version[] = ",\"version\":";
 	const char *body = q->cause.body, *end = body + q->cause.body_n, *p;
@@ -343,6 +344,8 @@ static void recorded_headers(struct cw_rest_request *q, const char *base)
 	p = memmem(body, q->cause.body_n, version, sizeof version - 1);
 	if (p && p + sizeof version - 1 < end)
 		cw_rest_etag(q, strtoull(p + sizeof version - 1, NULL, 10));
+	else if (fixed)
+		cw_rest_etag(q, fixed);
 }
 
 void cw_rest_created(struct cw_rest_request *q, const char *base, uint64_t version,
@@ -352,7 +355,7 @@ void cw_rest_created(struct cw_rest_request *q, const char *base, uint64_t versi
 	uint64_t number;
 
 	if (q->cause.replayed) {
-		recorded_headers(q, base);
+		recorded_headers(q, base, version);
 		(void) cw_rest_replayed(q);
 		return;
 	}

@@ -305,7 +305,7 @@ static bool take_named(struct cw_rest_request *q, const struct cw_rest_lease_cre
 	if (!CW_REST_HAS(o, body, address)) {
 		if (!CW_REST_HAS(o, body, psid))
 			return true;
-		cw_rest_problem(q, CW_PROBLEM_INVALID_BODY, "\"psid\" needs \"address\"");
+		cw_rest_problem_member(q, CW_PROBLEM_INVALID_BODY, "psid", "needs \"address\"");
 		return false;
 	}
 	a->named = true;
@@ -317,8 +317,8 @@ static bool take_named(struct cw_rest_request *q, const struct cw_rest_lease_cre
 	a->ports_ok = true;
 	if (pool->id && pool->ps_len && cw_portset_valid(a->ports))
 		return true;
-	cw_rest_problem(q, CW_PROBLEM_INVALID_BODY,
-		"\"psid\" needs \"pool\", one that is shared and has so many port sets");
+	cw_rest_problem_member(q, CW_PROBLEM_INVALID_BODY, "psid",
+		"needs \"pool\", one that is shared and has so many port sets");
 	return false;
 }
 

@@ -28,6 +28,7 @@ enum {
 	CONNECTION_MEMORY = 32768, /* head, and what is being sent */
 	HEADERS_MAX = 64,
 	HEAD_MAX = 16384,
+	TARGET_MAX = 8192, /* RFC 9112 3: at least 8000 */
 	STREAM_BLOCK = 65536,
 };
 
@@ -90,13 +91,16 @@ static enum MHD_Result look_at_header(void *arg, enum MHD_ValueKind kind, const 
 }
 
 /* RFC 9112 3.2, 6.1, 6.3. NULL: nothing is wrong with it. */
-static const char *framing_fault(struct MHD_Connection *conn, const char *version,
-	enum cw_problem *ret_problem, bool *ret_bare)
+static const char *framing_fault(
+	const struct exchange *x, const char *version, enum cw_problem *ret_problem, bool *ret_bare)
 {
 	struct head h = {0};
 
-	(void) MHD_get_connection_values_n(conn, MHD_HEADER_KIND, look_at_header, &h);
+	(void) MHD_get_connection_values_n(x->conn, MHD_HEADER_KIND, look_at_header, &h);
 	*ret_bare = !h.lengths && !h.codings;
+	*ret_problem = CW_PROBLEM_URI_TOO_LONG;
+	if (strlen(x->q.path) + strlen(x->q.query) >= TARGET_MAX)
+		return "a target has 8 KiB at most";
 	*ret_problem = CW_PROBLEM_HEADERS_TOO_LARGE;
 	if (h.headers > HEADERS_MAX || h.octets > HEAD_MAX)
 		return "more than 64 headers, or more than 16 KiB of them";
@@ -356,7 +360,7 @@ static enum MHD_Result on_head(struct exchange *x, const char *method, const cha
 {
 	enum cw_problem problem;
 	bool bare;
-	const char *fault = framing_fault(x->conn, version, &problem, &bare);
+	const char *fault = framing_fault(x, version, &problem, &bare);
 
 	find_peer(x);
 	x->state = BODY;

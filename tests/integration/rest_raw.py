@@ -7,10 +7,10 @@ import socket
 import sys
 import threading
 import time
-import traceback
+
+from rest import case, done
 
 SOCKET, HOST, PORT, PID = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-count = failed = 0
 WAYS = ("unix", "tcp")
 
 
@@ -46,19 +46,6 @@ def closed(s):
 
 def status(got):
     return int(got.split(b" ", 2)[1]) if got.startswith(b"HTTP/1.1 ") else 0
-
-
-def case(name, fn):
-    global count, failed
-    count += 1
-    try:
-        fn()
-        print(f"ok {count} - {name}", flush=True)
-    except Exception as e:  # pylint: disable=broad-except
-        failed += 1
-        where = traceback.extract_tb(e.__traceback__)[-1]
-        print(f"not ok {count} - {name}", flush=True)
-        print(f"# {type(e).__name__}: {str(e)[:500]} (line {where.lineno})", flush=True)
 
 
 BODY = b'{"owner":"user:raw","ipv6":"2001:db8::c1"}'
@@ -227,5 +214,4 @@ case("a request in pieces, Expect, HEAD, chunks", in_pieces)
 case("200 connections that say nothing or half of it", many)
 case("who goes away leaves nothing behind", descriptors)
 case("SIGTERM under load: the end within 5 s", terminated)
-print(f"1..{count}")
-sys.exit(failed > 0)
+done()

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 SRC = os.environ["CW_SRCDIR"]
 BUILD = os.environ["CW_BUILDDIR"]
@@ -40,6 +41,16 @@ def ok(good, what, more=None):
 
 def is_(got, wanted, what):
 	return ok(got == wanted, what, f"got:    {got!r}\nwanted: {wanted!r}")
+
+
+def case(what, fn):
+	"""One line for all that fn() looks at; a fault ends the case, not the test."""
+	try:
+		fn()
+	except Exception as e:  # pylint: disable=broad-except
+		where = traceback.extract_tb(e.__traceback__)[-1]
+		return ok(False, what, f"{type(e).__name__}: {str(e)[:700]} ({where.filename.rsplit('/', 1)[-1]}:{where.lineno})")
+	return ok(True, what)
 
 
 def done():
@@ -90,13 +101,17 @@ tep "tep-1" { plugin = "null"  ipv4 = "192.0.2.254"  ipv6 = "2001:db8::1" }
 class Broker:
 	"""Everything below a folder of its own, which goes with it."""
 
-	def __init__(self, config=CONFIG):
+	def __init__(self, config=CONFIG, small_disk=False):
+		"""small_disk: its state folder is a file system of 8 MiB; wants a mount namespace."""
 		self.dir = tempfile.mkdtemp(prefix="causeway.")
 		atexit.register(self.close)
 		self.plugins = self.dir + "/plugins"
 		os.makedirs(self.plugins, mode=0o700)
 		os.makedirs(self.dir + "/state", mode=0o700)
-		shutil.copy(BUILD + "/dataplane/plugins/null/.libs/null.so", self.plugins)
+		if small_disk:
+			subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=700", "causeway-test", self.dir + "/state"], check=True)
+		for name in ("null", "exec", "test"):
+			shutil.copy(f"{BUILD}/dataplane/plugins/{name}/.libs/{name}.so", self.plugins)
 		self.sock = self.dir + "/state/api.sock"
 		self.log = self.dir + "/log"
 		self.process = None
@@ -115,13 +130,14 @@ class Broker:
 			f.write('store { backend = "sqlite"  path = "causeway.db" }\n' + config)
 
 	def start(self):
+		before = self.logged().count("event=ready") if os.path.exists(self.log) else 0
 		with open(self.log, "ab") as log:
 			self.process = subprocess.Popen(
 				[BUILD + "/causewayd", "--config", self.dir + "/causewayd.conf", "--foreground"],
 				stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 		for _ in range(200):
 			try:
-				if self.get("/healthz").status == 200:
+				if self.get("/healthz").status == 200 and self.logged().count("event=ready") > before:
 					return
 			except OSError:
 				pass
@@ -149,6 +165,8 @@ class Broker:
 
 	def close(self):
 		self.stop()
+		if os.path.ismount(self.dir + "/state"):
+			subprocess.run(["umount", self.dir + "/state"], check=False)
 		shutil.rmtree(self.dir, ignore_errors=True)
 
 	def logged(self):
@@ -159,6 +177,11 @@ class Broker:
 	def port(self):
 		"""Of rest { listen = { "127.0.0.1:0" } }."""
 		return int(re.findall(r"event=ready.*unix:\S+ 127\.0\.0\.1:(\d+)", self.logged())[-1])
+
+	@property
+	def tsp_port(self):
+		"""Of tsp { listen = { "127.0.0.1:0" } }."""
+		return int(re.findall(r'event=ready.*tsp="?127\.0\.0\.1:(\d+)', self.logged())[-1])
 
 	# ---- requests ----
 

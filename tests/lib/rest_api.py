@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A client of the REST API that believes nothing: every answer is compared with the description the broker serves.
-Status, media type, headers and body must be documented for the operation, and what was seen is remembered."""
+Status, media type, headers and body must be documented for the operation, and what was seen is remembered: unseen() names
+what is documented and never happened."""
 import http.client
 import json
 import re
@@ -23,6 +24,20 @@ class Unix(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
+PLAIN = {"date", "content-length", "content-type", "connection", "transfer-encoding"}  # of HTTP itself
+SOMETIMES = {"link", "idempotency-replayed", "retry-after", "allow", "cache-control"}  # documented, and not in each answer
+
+
+class Seen:
+    """What happened, over all connections of a test."""
+
+    def __init__(self):
+        self.answers = set()  # (operation, status)
+        self.types = set()  # (operation, status, media type)
+        self.headers = set()  # (operation or shared response, status, header)
+        self.codes = set()  # (operation, code of a problem)
+
+
 class Answer:
     def __init__(self, status, headers, raw):
         self.status, self.headers, self.raw = status, headers, raw
@@ -32,13 +47,16 @@ class Answer:
 
 
 class Api:
-    """where: the path of a Unix socket, or (host, port)."""
+    """where: the path of a Unix socket, or (host, port). like: another one, to go on with."""
 
-    def __init__(self, where):
+    def __init__(self, where, like=None):
         self.where = where
+        if like:
+            self.doc, self.ops, self.seen = like.doc, like.ops, like.seen
+            return
+        self.seen = Seen()
         self.doc = json.loads(self.raw("GET", "/v1/openapi.json", connection=None).raw)
         self.ops = {}
-        self.seen = {}  # operationId -> {status or code}
         for path, item in self.doc["paths"].items():
             for method, op in item.items():
                 if method in ("get", "post", "put", "patch", "delete"):
@@ -50,12 +68,24 @@ class Api:
         return http.client.HTTPConnection(*self.where, timeout=20)
 
     def raw(self, method, target, headers=None, body=None, connection=None):
+        """headers: a mapping, or pairs where a name comes twice."""
         conn = connection or self.connect()
-        conn.request(method, target, body=body, headers=headers or {})
+        pairs = list((headers or {}).items()) if not isinstance(headers, list) else headers
+        try:
+            conn.putrequest(method, target, skip_host=any(k == "Host" for k, _ in pairs), skip_accept_encoding=True)
+            for k, v in pairs:
+                conn.putheader(k, v)
+            if body is not None or method in ("POST", "PUT", "PATCH"):
+                body = body.encode() if isinstance(body, str) else body or b""
+                conn.putheader("Content-Length", str(len(body)))
+            conn.endheaders(body)
+        except BrokenPipeError:
+            pass  # refused before all of it was read: the answer is there
         r = conn.getresponse()
         raw = r.read()
         got = {}
         for k, v in r.getheaders():
+            assert k.lower() not in got, f"{method} {target}: {k} twice"
             got[k.lower()] = v
         if connection is None:
             conn.close()
@@ -103,30 +133,77 @@ class Api:
         """Is this answer documented for the operation?"""
         op = self.ops[name]
         what = f"{name}: {a.status} {a.raw[:300]!r}"
-        self.seen.setdefault(name, set()).update({a.status} | ({a.code} if a.code else set()))
-        assert "x-request-id" in a.headers, what + ": no X-Request-Id"
-        if a.type == "application/problem+json":
-            codes = op.get("x-problems", []) + self.doc.get("x-problems-any", [])
+        problem = a.type == "application/problem+json"
+        assert problem or str(a.status) in op["responses"], what + ": this status is not documented here"
+        documented = op["responses"].get(str(a.status)) or op["responses"]["default"]
+        self.check_headers(what, (documented.get("$ref", name), a.status), self.ref(documented), a)
+        if problem:
+            codes = op["x-problems"] + self.doc["x-problems-any"]
             assert a.code in codes, what + ": this code is not documented here"
-            self.validate(what, {"$ref": "#/components/schemas/Problem"}, a.json)
-            assert a.json["status"] == a.status, what
+            self.problem(what, a)
+            self.seen.codes.add((name, a.code))
             return
-        documented = op["responses"].get(str(a.status))
-        assert documented, what + ": this status is not documented here"
-        documented = self.ref(documented)
-        content = documented.get("content", {})
+        self.seen.answers.add((name, a.status))
+        content = self.ref(documented).get("content", {})
         if not content:
             assert not a.raw, what + ": a body that is not documented"
             return
         assert a.type in content, what + f": {a.type} is not documented here"
+        self.seen.types.add((name, a.status, a.type))
         schema = content[a.type].get("schema", {})
         if a.type == "application/json":
             self.validate(what, schema, a.json)
         elif a.type == "application/x-ndjson":
             for line in a.raw.decode().splitlines():
                 self.validate(what, schema, json.loads(line))
+        elif a.type == "text/csv":
+            assert a.raw.decode().splitlines()[0] == content[a.type]["example"], what + ": another header line"
+
+    def check_headers(self, what, where, documented, a):
+        names = {k.lower(): self.ref(v) for k, v in documented.get("headers", {}).items()}
+        undocumented = set(a.headers) - PLAIN - set(names)
+        assert not undocumented, f"{what}: undocumented headers: {undocumented}"
+        for k in set(names) - set(a.headers):
+            assert k in SOMETIMES, f"{what}: no {k}"
+        for k in set(names) & set(a.headers):
+            schema = names[k]["schema"]
+            self.validate(f"{what}: {k}", schema, int(a.headers[k]) if schema["type"] == "integer" else a.headers[k])
+            self.seen.headers.add(where + (k,))
+        if a.status == 401:
+            assert a.headers["www-authenticate"].startswith('Bearer realm="causeway"'), what
+
+    def problem(self, what, a):
+        """Of any answer, also where there is no operation."""
+        self.validate(what, {"$ref": "#/components/schemas/Problem"}, a.json)
+        assert a.type == "application/problem+json" and a.json["status"] == a.status, what
+        assert a.json["instance"] == "/requests/" + a.headers["x-request-id"], what
+        assert a.json["type"] == "/problems/" + a.code, what
+        self.seen.codes.add((None, a.code))
+
+    def unseen(self):
+        """What is documented and did not happen."""
+        lost, shared = [], set()
+        for name, op in sorted(self.ops.items()):
+            for status, r in op["responses"].items():
+                if "$ref" in r:
+                    shared.add(r["$ref"])
+                if status[0] not in "23":
+                    continue
+                status = int(status)
+                if (name, status) not in self.seen.answers:
+                    lost.append(f"{name} {status}")
+                    continue
+                lost += [f"{name} {status} {t}" for t in self.ref(r).get("content", {}) if (name, status, t) not in self.seen.types]
+                if "$ref" not in r:
+                    lost += [f"{name} {status} {h}" for h in r.get("headers", {}) if (name, status, h.lower()) not in self.seen.headers]
+            lost += [f"{name} {code}" for code in op["x-problems"] if (name, code) not in self.seen.codes]
+        seen = {(where, h) for where, _, h in self.seen.headers}
+        for r in sorted(shared):
+            lost += [f"{r.rpartition('/')[2]} {h}" for h in self.ref({"$ref": r}).get("headers", {}) if (r, h.lower()) not in seen]
+        codes = {code for _, code in self.seen.codes}
+        lost += [c for c in self.doc["components"]["schemas"]["ProblemCode"]["enum"] if c not in codes]
+        return lost
 
     def validate(self, what, schema, value):
-        whole = dict(schema, components=self.doc["components"])
-        for fault in jsonschema.Draft202012Validator(whole).iter_errors(value):
+        for fault in jsonschema.Draft202012Validator(dict(schema, components=self.doc["components"])).iter_errors(value):
             raise AssertionError(f"{what}: {'/'.join(map(str, fault.path))}: {fault.message[:300]}")
