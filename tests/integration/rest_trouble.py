@@ -6,15 +6,13 @@ import json
 import os
 import re
 import resource
-import shutil
 import socket
-import sqlite3
 import ssl
 import subprocess
 import sys
 import time
 
-from rest import SRC, Broker
+from rest import Broker, Router
 from rest_api import Answer, Api
 from rest_world import Fit, Locked, World
 
@@ -225,10 +223,7 @@ def damaged(api):
 	b = Broker(World.CONFIG)
 	w = World(b, Api(b.sock, api))
 	w.fit("listUsers").call(w.api, "listUsers", want=200)
-	db = sqlite3.connect(b.dir + "/state/causeway.db")
-	db.execute("ALTER TABLE account RENAME TO somewhere_else")
-	db.commit()
-	db.close()
+	b.execute("ALTER TABLE account RENAME TO somewhere_else")
 	w.api.call("getUser", "anybody", want="store-unavailable")
 	b.close()
 
@@ -252,38 +247,26 @@ def no_memory(api):
 	assert b.stop() == 0
 
 
-ROUTER = """
-tsp { listen = { "127.0.0.1:0" }  mechanisms = { "ANONYMOUS" }  realm = "example.net" }
-tep "router" { plugin = "exec"  ipv4 = "192.0.2.1"  ipv6 = "2001:db8::1"  options = { "program=%s", "deadline_ms=500" } }
-tep "wreck" { plugin = "test"  ipv6 = "2001:db8::2"  options = { "mode=fail", "ops=list" } }
-pool "default" { range = { "10.0.0.0/24" }  tep = "router"  lifetime = 3600  quarantine = 0 }
-"""
-
-
 def tep_fails(api):
 	"""A tunnel end point that does not answer: 502; the lease is not granted, and one that is revoked has ended all the same."""
-	b = Broker("")
-	b.stop()
-	program, folder = b.dir + "/program", b.dir + "/router"
-	os.mkdir(folder)
-	shutil.copy(SRC + "/tests/lib/exec-router", program)
-	with open(program + ".dir", "w", encoding="utf-8") as f:
-		f.write(folder)
-	b.configure(ROUTER % program)
-	b.start()
+	router = Router()
+	b = Broker(router.section("router") + """
+tsp { listen = { "127.0.0.1:0" }  mechanisms = { "ANONYMOUS" }  realm = "example.net" }
+tep "wreck" { plugin = "test"  ipv6 = "2001:db8::2"  options = { "mode=fail", "ops=list" } }
+pool "default" { range = { "10.0.0.0/24" }  tep = "router"  lifetime = 3600  quarantine = 0 }
+""")
 	mine = Api(b.sock, api)
 	lease = {"owner": "user:a", "ipv6": "2001:db8:1::1"}
 	assert b.wait(lambda: mine.call("getTep", "router").json["state"] == "up")
 	held = mine.call("createLease", body=lease, want=201).json["id"]
-	with open(folder + "/behave", "w", encoding="utf-8") as f:
-		f.write("sleep 5; exit 1")
+	router.behave("sleep 5; exit 1")
 	a = mine.call("createLease", body={"owner": "user:b", "ipv6": "2001:db8:1::2"}, want="tep-failed")
 	mine.call("revokeLease", held, want="tep-failed")
 	a = mine.call("getLease", held, want=200).json
 	assert (a["state"], a["end_reason"]) == ("ending", "revoke"), a
 	assert b.wait(lambda: mine.call("getTep", "wreck").json["state"] == "down")
 	mine.call("resyncTep", "wreck", want="tep-failed")
-	os.unlink(folder + "/behave")
+	router.behave("")
 	assert b.wait(lambda: mine.call("getLease", held).json["state"] == "free", 30), mine.call("getLease", held).raw
 	b.close()
 

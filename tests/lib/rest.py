@@ -249,6 +249,13 @@ class Broker:
 		finally:
 			db.close()
 
+	def execute(self, sql):
+		"""What only time or an accident does otherwise."""
+		db = sqlite3.connect(self.dir + "/state/causeway.db", timeout=10)
+		db.execute(sql)
+		db.commit()
+		db.close()
+
 	def audited(self, verb):
 		"""(actor, object, detail) of each, oldest first."""
 		return [(a, o, json.loads(d)) for a, o, d in self.rows(
@@ -264,3 +271,34 @@ class Broker:
 				return True
 			time.sleep(0.05)
 		return False
+
+
+class Router:
+	"""A tunnel end point that is a program (tests/lib/exec-router), in a folder of its own."""
+
+	def __init__(self):
+		self.dir = tempfile.mkdtemp(prefix="causeway.")
+		atexit.register(shutil.rmtree, self.dir, True)
+		shutil.copy(SRC + "/tests/lib/exec-router", self.dir + "/program")
+		self._write("program.dir", self.dir)
+
+	def _write(self, name, text):
+		with open(f"{self.dir}/{name}", "w", encoding="utf-8") as f:
+			f.write(text)
+
+	def section(self, name, deadline_ms=500):
+		"""For the configuration."""
+		return (f'tep "{name}" {{ plugin = "exec"  ipv4 = "192.0.2.1"  ipv6 = "2001:db8::1"  '
+			f'options = {{ "program={self.dir}/program", "deadline_ms={deadline_ms}" }} }}\n')
+
+	def behave(self, text):
+		"""What it does first, each time; "$1" is apply, remove .."""
+		self._write("behave", text)
+
+	def forwards(self):
+		"""IPv4 addresses."""
+		try:
+			with open(self.dir + "/state", encoding="utf-8") as f:
+				return [line.split()[0] for line in f]
+		except FileNotFoundError:
+			return []
