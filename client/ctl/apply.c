@@ -116,7 +116,12 @@ static int one_item(json_t *list, const char *title, json_t *from, char *why, si
 		to = value(name, v, why, why_n);
 		if (!to)
 			r = why[0] ? CW_E_SYNTAX : -ENOMEM;
-		else if (json_object_set_new(item, name, to) < 0)
+		else if (json_object_get(item, name) && !json_equal(json_object_get(item, name),
+								to)) { /* lifetime and lifetime_s */
+			(void) snprintf(why, why_n, "%.60s is there twice", name);
+			json_decref(to);
+			r = CW_E_SYNTAX;
+		} else if (json_object_set_new(item, name, to) < 0)
 			r = -ENOMEM;
 	}
 	if (r == 0)

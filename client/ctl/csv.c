@@ -40,6 +40,7 @@ int cw_ctl_csv_next(
 
 	while (*in->at == '\r' || *in->at == '\n')
 		skip_line_end(in);
+	in->began = in->line;
 	if (*in->at == '\0')
 		return 0;
 	for (;;) {

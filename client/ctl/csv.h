@@ -10,6 +10,7 @@ struct json_t;
 struct cw_ctl_csv_in {
 	char *at; /* the text is taken apart in place */
 	unsigned line;
+	unsigned began; /* the line where the last record begins; at the end, the line behind it */
 };
 
 enum { CW_CTL_CSV_FIELDS_MAX = 64 };

@@ -11,16 +11,16 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "client/ctl/apply.h"
-#include "client/ctl/csv.h"
+#include "client/ctl/rows.h"
 #include "client/ctl/run.h"
 #include "client/ctl/value.h"
-#include "schema/rest/resources.h"
 #include "schema/rest/rfc3339.h"
 
-enum { FILE_MAX = 512 * 1024 * 1024, PROGRESS_EVERY = 100 };
+enum { PROGRESS_EVERY = 100 };
 
 #define POOL_COLUMNS                                                                           \
 	"name,tep,state,port_set_offset,port_set_length,keep_system_ports,lifetime_s,"         \
@@ -140,188 +140,165 @@ int cw_ctl_run_export_leases(struct cw_ctl *c)
 	return cw_ctl_run_list(c);
 }
 
-/* ---- files of rows ---- */
+/* ---- import ---- */
 
-struct rows {
-	char *text;
-	size_t n;
-	json_t *list; /* JSON: read as a whole */
-	size_t at;
-	struct cw_ctl_csv_in csv;
-	char *columns[CW_CTL_CSV_FIELDS_MAX];
-	unsigned n_columns; /* not 0: CSV */
-	char *line;
-	unsigned number; /* for messages */
-};
+/* What the API has, and the words that apply takes for it: those are durations with units. */
+static const struct cw_ctl_column pool_columns[] = {{"name", CW_CTL_COL_TEXT},
+	{"tep", CW_CTL_COL_TEXT}, {"state", CW_CTL_COL_TEXT}, {"port_set", CW_CTL_COL_OBJECT},
+	{"port_set_offset", CW_CTL_COL_NUMBER}, {"port_set_length", CW_CTL_COL_NUMBER},
+	{"keep_system_ports", CW_CTL_COL_BOOL}, {"lifetime_s", CW_CTL_COL_NUMBER},
+	{"lifetime_min_s", CW_CTL_COL_NUMBER}, {"lifetime_max_s", CW_CTL_COL_NUMBER},
+	{"quarantine_s", CW_CTL_COL_NUMBER}, {"max_leases", CW_CTL_COL_NUMBER},
+	{"retention_s", CW_CTL_COL_NUMBER}, {"order", CW_CTL_COL_NUMBER},
+	{"low_percent", CW_CTL_COL_NUMBER}, {"ranges", CW_CTL_COL_LIST},
+	{"exclusions", CW_CTL_COL_LIST}, {"range", CW_CTL_COL_LIST}, {"exclude", CW_CTL_COL_LIST},
+	{"lifetime", CW_CTL_COL_TEXT}, {"lifetime_min", CW_CTL_COL_TEXT},
+	{"lifetime_max", CW_CTL_COL_TEXT}, {"quarantine", CW_CTL_COL_TEXT},
+	{"retention", CW_CTL_COL_TEXT}, {NULL, CW_CTL_COL_TEXT}};
 
-/* By its first octet: a list, objects line by line, or CSV with its heading. */
-static int open_rows(struct rows *f, const char *file, const char *member)
+/* Where the pools are in the file that a problem speaks of: its pointers are /pools/N. */
+static void tell_places(const struct cw_ctl_answer *a, const struct cw_ctl_rows *f,
+	const unsigned *places, size_t n)
 {
-	json_error_t e;
-	json_t *inner, *all;
-	size_t skip;
-	int r = cw_ctl_slurp(file, FILE_MAX, &f->text, &f->n);
+	json_t *j = a->body ? json_loadb(a->body, a->n, JSON_REJECT_DUPLICATES, NULL) : NULL;
+	json_t *error;
+	size_t i;
 
-	if (r < 0)
-		return cw_ctl_failed(r, file);
-	skip = strspn(f->text, " \t\r\n");
-	f->line = f->text + skip;
-	f->csv = (struct cw_ctl_csv_in){.at = f->line, .line = 1};
-	if (f->text[skip] == '[' || f->text[skip] == '{') {
-		all = json_loadb(f->text, f->n, JSON_REJECT_DUPLICATES, &e);
-		if (!all && f->text[skip] == '{')
-			return CW_EXIT_OK; /* NDJSON */
-		if (!all) {
-			cw_ctl_say("%s:%d:%d: %s", file, e.line, e.column, e.text);
-			return CW_EXIT_USAGE;
-		}
-		inner = json_object_get(all, member);
-		f->list = json_is_array(all)     ? json_incref(all)
-			  : json_is_array(inner) ? json_incref(inner)
-						 : json_pack("[O]", all);
-		json_decref(all);
-		return CW_EXIT_OK;
+	json_array_foreach(json_object_get(j, "errors"), i, error)
+	{
+		const char *p = json_string_value(json_object_get(error, "pointer"));
+		char where[CW_CTL_WHERE_MAX];
+		uint64_t at;
+
+		if (!p || strncmp(p, "/pools/", 7) != 0 ||
+			cw_parse_u64(p + 7, strcspn(p + 7, "/"), 0, n - 1, &at) < 0)
+			continue;
+		(void) fprintf(stderr, "  body/pools/%" PRIu64 " is %s\n", at,
+			cw_ctl_rows_where(f, places[at], where));
 	}
-	r = cw_ctl_csv_next(&f->csv, f->columns, &f->n_columns);
-	if (r == 1)
-		return CW_EXIT_OK;
-	cw_ctl_say("%s: neither JSON nor CSV with a heading", file);
+	json_decref(j);
+}
+
+/* Asks whether the broker would do it, so that what is wrong is told with its place in the file. */
+static int pools_are_good(struct cw_ctl *c, const json_t *body, const struct cw_ctl_rows *f,
+	const unsigned *places, size_t n)
+{
+	struct cw_ctl_request q = {
+		.method = CW_REST_POST, .path = "/v1/apply", .query = "dry_run=true&prune=false"};
+	struct cw_ctl_answer a;
+	CW_CLEANUP(cw_freep) char *text = cw_ctl_text(body);
+	int r;
+
+	if (!text)
+		return cw_ctl_failed(-ENOMEM, f->file);
+	q.body = text;
+	q.body_n = strlen(text);
+	r = cw_ctl_try(c, &q, &a);
+	if (r != CW_EXIT_OK)
+		return r;
+	if (a.status >= 300) {
+		r = cw_ctl_problem(&a, f->file);
+		tell_places(&a, f, places, n);
+	}
+	cw_ctl_answer_done(&a);
+	return r;
+}
+
+/* The wanted pools of a list, as the API takes them; *ret is given. where: of the list, for messages. */
+static int wanted_pools(json_t *list, const char *where, json_t **ret)
+{
+	json_t *file = json_pack("{s:O}", "pools", list);
+	char why[512] = "";
+	int r = file ? cw_ctl_apply_body(file, ret, why, sizeof why) : -ENOMEM;
+
+	json_decref(file);
+	if (r != CW_E_SYNTAX)
+		return cw_ctl_failed(r, where);
+	cw_ctl_say("%s: %s", where, why);
 	return CW_EXIT_USAGE;
 }
 
-static void close_rows(struct rows *f)
+/* That one row is one pool, so that a mistake has its place. */
+static int row_is_good(const struct cw_ctl_rows *f, json_t *row)
 {
-	json_decref(f->list);
-	if (f->text)
-		f->text = cw_free_secret(f->text, f->n);
+	char where[CW_CTL_WHERE_MAX];
+	json_t *list = json_pack("[O]", row), *body = NULL;
+	int r = list ? wanted_pools(list, cw_ctl_rows_where(f, f->number, where), &body)
+		     : cw_ctl_failed(-ENOMEM, f->file);
+
+	json_decref(list);
+	json_decref(body);
+	return r;
 }
 
-/* A field of CSV by the member's kind; a new reference, NULL: it is no such value. */
-static json_t *field(const struct cw_rest_object *o, const char *name, char *text)
+static int read_pools(struct cw_ctl_rows *f, json_t *list, unsigned **places)
 {
-	const struct cw_rest_field *f = cw_ctl_field(o, name, strlen(name));
-	bool port = strncmp(name, "port_set_", 9) == 0 || strcmp(name, "psid") == 0;
-	json_t *list, *v;
-	uint64_t u;
+	size_t n;
+	json_t *row;
+	unsigned *grown;
+	int r;
 
-	if (port || (f && f->kind == CW_REST_NUM))
-		return cw_parse_u64(text, strlen(text), 0, INT64_MAX, &u) < 0
-			       ? NULL
-			       : json_integer((json_int_t) u);
-	if (f && f->kind == CW_REST_BOOL)
-		return strcmp(text, "true") == 0    ? json_true()
-		       : strcmp(text, "false") == 0 ? json_false()
-						    : NULL;
-	if (f && f->kind == CW_REST_TAGS) {
-		v = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
-		return json_is_object(v) ? v : NULL;
-	}
-	if (f && f->kind == CW_REST_ARRAY) {
-		list = json_array();
-		while (*text) {
-			size_t n = strcspn(text, " ");
-
-			(void) json_array_append_new(list, json_stringn(text, n));
-			text += n;
-			text += strspn(text, " ");
-		}
-		return list;
-	}
-	return json_string(text);
-}
-
-static json_t *csv_row(struct rows *f, const struct cw_rest_object *o)
-{
-	char *fields[CW_CTL_CSV_FIELDS_MAX];
-	json_t *row, *v;
-	unsigned n;
-
-	f->number = f->csv.line;
-	switch (cw_ctl_csv_next(&f->csv, fields, &n)) {
-	case 1:
-		break;
-	case 0:
-		return json_null();
-	default:
-		return NULL;
-	}
-	row = n == f->n_columns ? json_object() : NULL;
-	for (unsigned i = 0; row && i < n; i++) {
-		if (!f->columns[i] || !fields[i][0]) /* null */
-			continue;
-		v = field(o, f->columns[i], fields[i]);
-		if (json_object_set_new(row, f->columns[i], v) < 0) {
+	for (;;) {
+		row = cw_ctl_rows_next(f);
+		if (!row)
+			return CW_EXIT_USAGE;
+		if (json_is_null(row))
+			return CW_EXIT_OK;
+		r = row_is_good(f, row);
+		if (r != CW_EXIT_OK) {
 			json_decref(row);
-			return NULL;
+			return r;
 		}
+		n = json_array_size(list);
+		grown = cw_realloc(*places, n + 1, sizeof **places);
+		*places = grown ? grown : *places;
+		if (json_array_append_new(list, row) < 0 || !grown)
+			return cw_ctl_failed(-ENOMEM, f->file);
+		grown[n] = f->number;
 	}
-	return row;
 }
-
-/* The next row; a new reference. null: the end; NULL: it cannot be read (`number` tells which). */
-static json_t *next_row(struct rows *f, const struct cw_rest_object *o)
-{
-	char *line = f->line, *end;
-
-	if (f->n_columns)
-		return csv_row(f, o);
-	f->number++;
-	if (f->list)
-		return f->at < json_array_size(f->list)
-			       ? json_incref(json_array_get(f->list, f->at++))
-			       : json_null();
-	line += strspn(line, " \t\r\n");
-	if (!*line)
-		return json_null();
-	end = line + strcspn(line, "\n");
-	f->line = end;
-	return json_loadb(line, (size_t) (end - line), JSON_REJECT_DUPLICATES, NULL);
-}
-
-/* ---- import ---- */
 
 int cw_ctl_run_import_pools(struct cw_ctl *c)
 {
 	const char *file = c->line->args[0];
-	json_t *list = json_array(), *row, *wanted, *body = NULL;
-	struct rows f = {.text = NULL};
-	char why[512] = "";
-	int r = list ? open_rows(&f, file, "pools") : cw_ctl_failed(-ENOMEM, file);
+	json_t *list = json_array(), *body = NULL;
+	CW_CLEANUP(cw_freep) void *to_free = NULL;
+	unsigned *places = NULL;
+	struct cw_ctl_rows f;
+	int r = cw_ctl_rows_open(&f, file, "pools", pool_columns);
 
-	while (r == CW_EXIT_OK) {
-		row = next_row(&f, &cw_rest_pool_create_object);
-		if (!row) {
-			cw_ctl_say("%s: row %u cannot be read", file, f.number);
-			r = CW_EXIT_USAGE;
-		} else if (json_is_null(row))
-			break;
-		else if (json_array_append_new(list, row) < 0)
-			r = cw_ctl_failed(-ENOMEM, file);
-	}
-	close_rows(&f);
-	wanted = r == CW_EXIT_OK ? json_pack("{s:O}", "pools", list) : NULL;
+	if (r == CW_EXIT_OK)
+		r = list ? read_pools(&f, list, &places) : cw_ctl_failed(-ENOMEM, file);
+	to_free = places;
+	if (r == CW_EXIT_OK)
+		r = wanted_pools(list, file, &body);
+	if (r == CW_EXIT_OK)
+		r = pools_are_good(c, body, &f, places, json_array_size(list));
 	json_decref(list);
-	if (!wanted)
-		return r;
-	r = cw_ctl_apply_body(wanted, &body, why, sizeof why);
-	json_decref(wanted);
-	if (r == CW_E_SYNTAX) {
-		cw_ctl_say("%s: %s", file, why);
-		return CW_EXIT_USAGE;
-	}
-	return r < 0 ? cw_ctl_failed(r, file)
-		     : cw_ctl_apply(c, body, cw_ctl_is_on(c->line, "dry-run"), false);
+	cw_ctl_rows_close(&f);
+	if (body && r == CW_EXIT_OK)
+		return cw_ctl_apply(c, body, cw_ctl_is_on(c->line, "dry-run"), false);
+	json_decref(body);
+	return r;
 }
 
+/* What an export has; what is not asked for again (the lease's number, who asked, ...) may be there, too. */
+static const struct cw_ctl_column lease_columns[] = {{"id", CW_CTL_COL_TEXT},
+	{"pool", CW_CTL_COL_TEXT}, {"address", CW_CTL_COL_TEXT}, {"ports", CW_CTL_COL_OBJECT},
+	{"port_set_offset", CW_CTL_COL_NUMBER}, {"port_set_length", CW_CTL_COL_NUMBER},
+	{"psid", CW_CTL_COL_NUMBER}, {"ipv6", CW_CTL_COL_TEXT}, {"owner", CW_CTL_COL_TEXT},
+	{"access", CW_CTL_COL_TEXT}, {"state", CW_CTL_COL_TEXT}, {"confirmed", CW_CTL_COL_BOOL},
+	{"tep", CW_CTL_COL_TEXT}, {"granted_at", CW_CTL_COL_TEXT}, {"expires_at", CW_CTL_COL_TEXT},
+	{"lifetime_s", CW_CTL_COL_NUMBER}, {"end_reason", CW_CTL_COL_TEXT},
+	{"tags", CW_CTL_COL_OBJECT}, {NULL, CW_CTL_COL_TEXT}};
+
 /* What is asked for to get the lease of a row again: its address, its owner, its end. NULL: out of memory. */
-static json_t *request_of(const struct cw_ctl *c, const json_t *row)
+static json_t *request_of(const json_t *row, int64_t now_s, int64_t until_s)
 {
 	static const char *const same[] = {"pool", "owner", "ipv6", "address", "tags"};
 	const json_t *ports = json_object_get(row, "ports");
 	json_t *psid = json_object_get(json_is_object(ports) ? ports : row, "psid");
-	const char *end = json_string_value(json_object_get(row, "expires_at"));
 	json_t *body = json_object(), *lifetime = json_object_get(row, "lifetime_s");
-	int64_t until;
 	int r = 0;
 
 	for (size_t i = 0; i < CW_ARRAY_LEN(same); i++) {
@@ -334,9 +311,9 @@ static json_t *request_of(const struct cw_ctl *c, const json_t *row)
 		r |= json_object_set(body, "psid", psid);
 		r |= json_object_set_new(body, "ports_ok", json_true());
 	}
-	if (end && cw_rfc3339_parse(end, strlen(end), &until) == 0 && until > c->now_s)
-		r |= json_object_set_new(body, "lifetime_s", json_integer(until - c->now_s));
-	else if (lifetime)
+	if (until_s)
+		r |= json_object_set_new(body, "lifetime_s", json_integer(until_s - now_s));
+	else if (lifetime && !json_is_null(lifetime))
 		r |= json_object_set(body, "lifetime_s", lifetime);
 	if (r == 0)
 		return body;
@@ -357,20 +334,47 @@ static void progress(const struct tally *t, bool end)
 		(void) fprintf(stderr, "\r%" PRIu64 " leases%s", n, end ? "\n" : "");
 }
 
-static int import_lease(struct cw_ctl *c, const json_t *row, unsigned number, struct tally *t)
+/* Whether there is something to ask for: 1, 0 (it is over), or a code with what is wrong told. *ret_until_s: 0: any time. */
+static int still_wanted(const json_t *row, const char *where, int64_t now_s, int64_t *ret_until_s)
 {
-	const char *state = json_string_value(json_object_get(row, "state")), *key = NULL;
+	const char *state = json_string_value(json_object_get(row, "state"));
+	const json_t *end = json_object_get(row, "expires_at");
+	const char *text = json_string_value(end);
+
+	*ret_until_s = 0;
+	if (state && strcmp(state, "active") != 0) {
+		if (strcmp(state, "free") == 0 || strcmp(state, "ending") == 0 ||
+			strcmp(state, "quarantined") == 0)
+			return 0;
+		cw_ctl_say("%s: state: \"%.60s\" is none of free, active, ending, quarantined",
+			where, state);
+		return CW_E_SYNTAX;
+	}
+	if (!end || json_is_null(end))
+		return 1;
+	if (!text || cw_rfc3339_parse(text, strlen(text), ret_until_s) < 0) {
+		cw_ctl_say("%s: expires_at: \"%.60s\" is no time like 2026-03-01T10:00:00Z", where,
+			text ? text : "");
+		return CW_E_SYNTAX;
+	}
+	return *ret_until_s > now_s;
+}
+
+static int import_lease(struct cw_ctl *c, const json_t *row, const char *where, struct tally *t)
+{
 	struct cw_ctl_request q = {.method = CW_REST_POST, .path = "/v1/leases"};
-	char random[40], *text, about[64];
+	int64_t now_s = cw_clock_now(&cw_system_clock).wall_s, until_s;
+	const char *key = NULL;
+	char random[40], *text;
 	struct cw_ctl_answer a;
 	json_t *body;
-	int r;
+	int r = still_wanted(row, where, now_s, &until_s);
 
-	if (state && strcmp(state, "active") != 0) {
-		t->skipped++;
+	if (r <= 0) {
+		*(r == 0 ? &t->skipped : &t->failed) += 1;
 		return CW_EXIT_OK;
 	}
-	body = request_of(c, row);
+	body = request_of(row, now_s, until_s);
 	text = body ? cw_ctl_text(body) : NULL;
 	json_decref(body);
 	r = text ? cw_ctl_key(c, &key, random, sizeof random) : cw_ctl_failed(-ENOMEM, "lease");
@@ -388,12 +392,11 @@ static int import_lease(struct cw_ctl *c, const json_t *row, unsigned number, st
 	(void) cw_free(text);
 	if (r != CW_EXIT_OK)
 		return r;
-	(void) snprintf(about, sizeof about, "row %u", number);
 	if (a.status < 300)
 		t->done++;
 	else {
 		t->failed++;
-		r = cw_ctl_problem(&a, about);
+		r = cw_ctl_problem(&a, where);
 	}
 	cw_ctl_answer_done(&a);
 	/* Without permission or with a full disk the next ones fare no better. */
@@ -404,27 +407,30 @@ int cw_ctl_run_import_leases(struct cw_ctl *c)
 {
 	const char *file = c->line->args[0];
 	struct tally t = {.progress = isatty(STDERR_FILENO) && !c->out.quiet};
-	struct rows f = {.text = NULL};
+	char where[CW_CTL_WHERE_MAX];
+	struct cw_ctl_rows f;
 	json_t *row;
-	int r = open_rows(&f, file, "items");
+	int r = cw_ctl_rows_open(&f, file, "items", lease_columns);
 
+	if (r != CW_EXIT_OK) {
+		cw_ctl_rows_close(&f);
+		return r;
+	}
 	while (r == CW_EXIT_OK) {
-		row = next_row(&f, &cw_rest_lease_create_object);
-		if (!row) {
-			cw_ctl_say("%s: row %u cannot be read", file, f.number);
+		row = cw_ctl_rows_next(&f);
+		if (!row)
 			r = CW_EXIT_USAGE;
-		} else if (json_is_null(row))
+		else if (json_is_null(row))
 			break;
 		else
-			r = import_lease(c, row, f.number, &t);
+			r = import_lease(c, row, cw_ctl_rows_where(&f, f.number, where), &t);
 		json_decref(row);
 		progress(&t, false);
 	}
 	progress(&t, true);
-	close_rows(&f);
+	cw_ctl_rows_close(&f);
 	if (!c->out.quiet)
-		cw_ctl_say("%" PRIu64 " leases %s, %" PRIu64 " skipped (not active), %" PRIu64
-			   " refused",
+		cw_ctl_say("%" PRIu64 " leases %s, %" PRIu64 " skipped (over), %" PRIu64 " refused",
 			t.done, cw_ctl_is_on(c->line, "dry-run") ? "to import" : "imported",
 			t.skipped, t.failed);
 	return r != CW_EXIT_OK ? r : t.failed ? CW_CTL_CONFLICT : CW_EXIT_OK;

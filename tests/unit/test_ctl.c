@@ -282,6 +282,7 @@ static void csv(void **state)
 	assert_string_equal(f[0], "");
 	assert_int_equal(cw_ctl_csv_next(&in, f, &n), 1);
 	assert_string_equal(f[0], "last");
+	assert_int_equal(in.began, 6);
 	assert_string_equal(f[1], "");
 	assert_int_equal(cw_ctl_csv_next(&in, f, &n), 0);
 	in.at = open;
