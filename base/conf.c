@@ -10,6 +10,7 @@
 #include <confuse.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <openssl/sha.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -372,6 +373,15 @@ static void tell(struct cw_conf *c, FILE *err)
 		(void) fprintf(err, "%s: and %u more problems\n", c->path, c->problem_count - kept);
 }
 
+static void note_hash(struct cw_conf *c, const char *text, size_t n)
+{
+	unsigned char hash[SHA256_DIGEST_LENGTH];
+
+	(void) SHA256((const unsigned char *) text, n, hash);
+	for (unsigned i = 0; i < sizeof hash; i++)
+		(void) snprintf(c->hash + (size_t) 2 * i, 3, "%02x", hash[i]);
+}
+
 static int parse(const char *path, const char *const *names, unsigned n_names, const char *text,
 	size_t n, const struct cw_conf_schema *schema, FILE *err, struct cw_conf **ret)
 {
@@ -387,6 +397,7 @@ static int parse(const char *path, const char *const *names, unsigned n_names, c
 	c->path = cw_strdup(path);
 	if (!c->path)
 		goto no_memory;
+	note_hash(c, text, n);
 	cw_conf_scan(c, text, n);
 	if (!c->no_memory)
 		good = write_text(c);
@@ -610,6 +621,46 @@ const char *cw_conf_list_get(const struct cw_conf_section *s, const char *name, 
 	if (!item)
 		return i == 0 ? default_of(s, name) : NULL;
 	return item->texts && i < item->count ? item->texts[i] : NULL;
+}
+
+/* Quoted for a file: `"` and `\` escaped. */
+static void write_quoted(struct cw_writer *w, const char *text)
+{
+	cw_write_u8(w, '"');
+	for (const char *p = text; *p; p++) {
+		if (*p == '"' || *p == '\\')
+			cw_write_u8(w, '\\');
+		cw_write_u8(w, (uint8_t) *p);
+	}
+	cw_write_u8(w, '"');
+}
+
+char *cw_conf_value_text(const struct cw_conf_section *s, const struct cw_conf_opt *opt)
+{
+	const unsigned n = cw_conf_list_count(s, opt->name);
+	size_t room = 8;
+	struct cw_writer w;
+	char *text;
+
+	if (opt->type != CW_CONF_LIST || n == 0)
+		return cw_strdup(n ? cw_conf_list_get(s, opt->name, 0) : "");
+	for (unsigned i = 0; i < n; i++)
+		room += 4 + 2 * strlen(cw_conf_list_get(s, opt->name, i));
+	text = cw_zalloc(room, 1);
+	if (!text)
+		return NULL;
+	w = cw_writer_of(text, room - 1);
+	for (unsigned i = 0; i < n; i++) {
+		cw_write_str(&w, i ? ", " : "{ ");
+		write_quoted(&w, cw_conf_list_get(s, opt->name, i));
+	}
+	cw_write_str(&w, " }");
+	return text;
+}
+
+const char *cw_conf_hash(const struct cw_conf *c)
+{
+	return c->hash;
 }
 
 int cw_conf_list_line(const struct cw_conf_section *s, const char *name, unsigned i)

@@ -84,6 +84,13 @@ bool cw_conf_is_set(const struct cw_conf_section *s, const char *name); /* writt
 /* Line of an option in the file, 0 if not written; for problems found after loading. */
 int cw_conf_opt_line(const struct cw_conf_section *s, const char *name);
 const char *cw_conf_path(const struct cw_conf *c);
+/* SHA-256 of the text as it was read, in hexadecimal. */
+#define CW_CONF_HASH_STRLEN 65
+const char *cw_conf_hash(const struct cw_conf *c);
+/* A value as text, whatever its type: as it could stand in the file, lists as `{ "a", "b" }`. Given;
+ * NULL: no memory. Neither set nor with a default: "". */
+char *cw_conf_value_text(
+	const struct cw_conf_section *s, const struct cw_conf_opt *opt) CW_MUST_CHECK;
 const char *cw_conf_str(
 	const struct cw_conf_section *s, const char *name); /* NULL: not set, no default */
 int64_t cw_conf_int(const struct cw_conf_section *s, const char *name);

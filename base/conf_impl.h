@@ -51,6 +51,7 @@ struct cw_conf_problem {
 struct cw_conf {
 	const struct cw_conf_schema *schema;
 	char *path;
+	char hash[CW_CONF_HASH_STRLEN];
 	const char *const *names; /* of lines; NULL: they are told by number */
 	unsigned n_names;
 	struct cw_conf_section *

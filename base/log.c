@@ -33,7 +33,8 @@
 static struct {
 	const char *program;
 	const char *journal_path;
-	enum cw_log_level level; /* atomic: may be changed by a reload */
+	/* Atomic: a reload may change them. */
+	enum cw_log_level level;
 	enum cw_log_format format;
 	bool under_journal; /* stderr is journald's stream: it stamps the time itself */
 } sink = {"causeway", JOURNAL_SOCKET, CW_LOG_INFO, CW_LOG_LOGFMT, false};
@@ -57,9 +58,14 @@ void cw_log_open(const char *program, enum cw_log_level level, enum cw_log_forma
 {
 	sink.program = program;
 	sink.under_journal = stderr_is_journal();
+	cw_log_change(level, format);
+}
+
+void cw_log_change(enum cw_log_level level, enum cw_log_format format)
+{
 	if (format == CW_LOG_AUTO)
 		format = sink.under_journal ? CW_LOG_JOURNAL : CW_LOG_LOGFMT;
-	sink.format = format;
+	__atomic_store_n(&sink.format, format, __ATOMIC_RELAXED);
 	cw_log_set_level(level);
 }
 
@@ -391,10 +397,11 @@ static int log_journal(enum cw_log_level level, const struct cw_field *fields, c
 
 void cw_log(enum cw_log_level level, const struct cw_field *fields, const char *text)
 {
+	const enum cw_log_format format = __atomic_load_n(&sink.format, __ATOMIC_RELAXED);
 	const int saved = errno;
 
 	if (cw_log_enabled(level) &&
-		(sink.format != CW_LOG_JOURNAL || log_journal(level, fields, text) < 0))
-		log_stream(level, fields, text, sink.format == CW_LOG_JSON);
+		(format != CW_LOG_JOURNAL || log_journal(level, fields, text) < 0))
+		log_stream(level, fields, text, format == CW_LOG_JSON);
 	errno = saved;
 }

@@ -59,6 +59,8 @@ struct cw_field {
 /* AUTO: journald if stderr is the journal's socket, else logfmt. Call once, before threads;
  * `program` is borrowed for good. Before the call: logfmt to stderr, level info. */
 void cw_log_open(const char *program, enum cw_log_level level, enum cw_log_format format);
+/* From now on; any thread. */
+void cw_log_change(enum cw_log_level level, enum cw_log_format format);
 void cw_log_set_level(enum cw_log_level level); /* any thread, any time (reload) */
 /* Where journald listens; NULL: the usual place. For tests; borrowed. Before threads. */
 void cw_log_set_journal_socket(const char *path);

@@ -9,15 +9,13 @@
 
 struct cw_compare;
 
-/* path: of the file, borrowed; as are loop and store. done(arg) is called after each comparison. */
+/* path: of the file, borrowed; as are loop and store. */
 int cw_compare_new(struct cw_loop *loop, struct cw_store *store, const char *path,
-	void (*done)(void *arg), void *arg, struct cw_compare **ret) CW_MUST_CHECK;
-/* Waits for one that runs: at most one password more. done() is not called for it. To be called
- * before the store is closed. NULL is fine. */
+	struct cw_compare **ret) CW_MUST_CHECK;
+/* Waits for one that runs: at most one password more. To be called before the store is closed. NULL
+ * is fine. */
 struct cw_compare *cw_compare_free(struct cw_compare *c);
 /* Says in the log what differs, and if it cannot be told. conf is held meanwhile; its passwords are
- * forgotten at the end, or now if nothing begins. None may run. */
+ * forgotten at the end, or now if nothing begins. One that runs is of no interest any more: it ends
+ * soon, then this one begins. */
 void cw_compare_begin(struct cw_compare *c, struct cw_config *conf);
-bool cw_compare_running(const struct cw_compare *c);
-/* Nobody waits for more of it: it ends soon. */
-void cw_compare_hurry(struct cw_compare *c);

@@ -17,8 +17,7 @@ struct cw_compare {
 	struct cw_loop *loop;
 	struct cw_store *store;
 	const char *path;
-	void (*done)(void *arg); /* NULL: it is being freed */
-	void *arg;
+	struct cw_config *next; /* to be compared when the one that runs has ended */
 	_Atomic bool enough;
 	/* of the one that runs */
 	bool running;
@@ -27,8 +26,8 @@ struct cw_compare {
 	int result;
 };
 
-int cw_compare_new(struct cw_loop *loop, struct cw_store *store, const char *path,
-	void (*done)(void *arg), void *arg, struct cw_compare **ret)
+int cw_compare_new(
+	struct cw_loop *loop, struct cw_store *store, const char *path, struct cw_compare **ret)
 {
 	struct cw_compare *c = cw_zalloc(1, sizeof *c);
 
@@ -37,31 +36,26 @@ int cw_compare_new(struct cw_loop *loop, struct cw_store *store, const char *pat
 	c->loop = loop;
 	c->store = store;
 	c->path = path;
-	c->done = done;
-	c->arg = arg;
 	*ret = c;
 	return 0;
+}
+
+static void drop_next(struct cw_compare *c)
+{
+	if (c->next)
+		cw_config_forget(c->next);
+	c->next = cw_config_free(c->next);
 }
 
 struct cw_compare *cw_compare_free(struct cw_compare *c)
 {
 	if (!c)
 		return NULL;
-	c->done = NULL;
-	cw_compare_hurry(c);
+	drop_next(c);
+	atomic_store(&c->enough, true);
 	while (c->running)
 		(void) uv_run(cw_loop_uv(c->loop), UV_RUN_ONCE);
 	return cw_free(c);
-}
-
-bool cw_compare_running(const struct cw_compare *c)
-{
-	return c->running;
-}
-
-void cw_compare_hurry(struct cw_compare *c)
-{
-	atomic_store(&c->enough, true);
 }
 
 static void compare(uv_work_t *work)
@@ -87,16 +81,26 @@ static void end(struct cw_compare *c, int r)
 static void after(uv_work_t *work, int status)
 {
 	struct cw_compare *c = cw_container_of(work, struct cw_compare, work);
+	struct cw_config *next = c->next;
 
 	end(c, status < 0 ? status : c->result);
-	if (c->done)
-		c->done(c->arg);
+	c->next = NULL;
+	if (next)
+		cw_compare_begin(c, next);
+	(void) cw_config_free(next);
 }
 
 void cw_compare_begin(struct cw_compare *c, struct cw_config *conf)
 {
-	int r = cw_store_reader_open(c->store, &c->reader);
+	int r;
 
+	if (c->running) {
+		atomic_store(&c->enough, true);
+		drop_next(c);
+		c->next = cw_config_ref(conf);
+		return;
+	}
+	r = cw_store_reader_open(c->store, &c->reader);
 	c->conf = cw_config_ref(conf);
 	atomic_store(&c->enough, false);
 	if (r == 0)

@@ -32,6 +32,8 @@ static bool same_fixed(
 	switch (what) {
 	case CW_FIXED_STATE_DIR:
 		return same_text(a->state_dir, b->state_dir);
+	case CW_FIXED_RUN_DIR:
+		return same_text(a->run_dir, b->run_dir);
 	case CW_FIXED_PLUGIN_DIR:
 		return same_text(a->plugin_dir, b->plugin_dir);
 	case CW_FIXED_BACKEND:
@@ -62,6 +64,16 @@ static bool same_fixed(
 			a->rest.listen, a->rest.n_listen, b->rest.listen, b->rest.n_listen);
 	case CW_FIXED_REST_CERT:
 		return same_text(a->rest.cert, b->rest.cert);
+	case CW_FIXED_REST_KEY:
+		return same_text(a->rest.key, b->rest.key);
+	case CW_FIXED_REST_CA:
+		return same_text(a->rest.ca, b->rest.ca);
+	case CW_FIXED_REST_CONNECTIONS:
+		return a->rest.connections == b->rest.connections;
+	case CW_FIXED_REST_STREAMS:
+		return a->rest.streams == b->rest.streams;
+	case CW_FIXED_REST_REQUESTS:
+		return a->rest.requests_per_token == b->rest.requests_per_token;
 	case CW_FIXED_REST_ADMINS:
 		return same_text(a->rest.admins, b->rest.admins);
 	case CW_FIXED_REST_OPERATORS:

@@ -26,12 +26,12 @@
 #include "broker/access/tsp/io.h"
 #include "broker/auth/auth.h"
 #include "broker/checkdb.h"
-#include "broker/compare.h"
 #include "broker/differs.h"
 #include "broker/events/hub.h"
 #include "broker/jobs/jobs.h"
 #include "broker/lease/engine.h"
 #include "broker/outside.h"
+#include "broker/reload.h"
 #include "broker/rest/rest.h"
 #include "broker/seed.h"
 #include "broker/settings.h"
@@ -41,7 +41,6 @@
 #define STOP_MS      4000 /* for answers that are due; the unit's limit is larger */
 #define DRAIN_ROUNDS 4000
 #define WHY_MAX      512
-#define PROBLEMS_MAX 32768 /* octets of text */
 
 struct daemon {
 	const char *config_path;
@@ -60,8 +59,7 @@ struct daemon {
 	uint64_t watchdog_ms;
 	int64_t started_us;
 	bool stopping;
-	struct cw_compare *compare;
-	bool reload_again; /* when the comparison is over */
+	struct cw_reload *reload;
 	int exit_code;
 };
 
@@ -160,7 +158,7 @@ static void take_down(struct daemon *d)
 	while (d->rest && cw_rest_active(d->rest) > 0)
 		(void) uv_run(cw_loop_uv(d->loop), UV_RUN_ONCE);
 	d->rest = cw_rest_free(d->rest);
-	d->compare = cw_compare_free(d->compare);
+	d->reload = cw_reload_free(d->reload);
 	d->watchdog = cw_timer_free(d->watchdog);
 	d->stop_timer = cw_timer_free(d->stop_timer);
 	cw_jobs_stop(d->jobs);
@@ -224,6 +222,21 @@ static void say_ready(struct daemon *d)
 	cw_prog_notify("READY=1");
 }
 
+static int new_reload(struct daemon *d)
+{
+	const struct cw_reload_parts parts = {
+		.loop = d->loop,
+		.store = d->store,
+		.engine = d->engine,
+		.tsp = d->tsp,
+		.tsp_io = d->tsp_io,
+		.start = d->conf,
+		.path = d->config_path,
+	};
+
+	return cw_reload_new(&parts, &d->reload);
+}
+
 static void on_engine_ready(void *arg)
 {
 	struct daemon *d = arg;
@@ -234,7 +247,6 @@ static void on_engine_ready(void *arg)
 		.hub = d->hub,
 		.tsp = d->tsp,
 		.config = d->conf,
-		.config_path = d->config_path,
 	};
 	char why[WHY_MAX] = "out of memory";
 	int r;
@@ -244,7 +256,10 @@ static void on_engine_ready(void *arg)
 	r = cw_tsp_io_new(d->tsp, d->conf, cw_prog_raise_nofile(), why, sizeof why, &d->tsp_io);
 	if (r == 0)
 		r = cw_jobs_new(d->loop, d->engine, d->store, d->conf, &d->jobs);
+	if (r == 0)
+		r = new_reload(d);
 	parts.jobs = d->jobs;
+	parts.reload = d->reload;
 	if (r == 0)
 		r = cw_rest_new(&parts, why, sizeof why, &d->rest);
 	if (r < 0) {
@@ -277,75 +292,16 @@ static void on_terminate(void *arg, int signum)
 
 /* ---- reading again ---- */
 
-static void say_reload_failed(const struct daemon *d, int r, const char *text)
-{
-	cw_log(CW_LOG_ERR,
-		CW_F(CW_F_EVENT("reload.fail"), CW_F_STR("path", d->config_path), CW_F_ERR(r)),
-		text);
-}
-
-/* The file again; each of its problems becomes a line of the log. */
-static int load_again(const struct daemon *d, struct cw_config **ret)
-{
-	char *said = cw_zalloc(PROBLEMS_MAX, 1), *save = NULL;
-	FILE *err = said ? fmemopen(said, PROBLEMS_MAX, "w") : NULL;
-	int r = err ? cw_config_load(d->config_path, err, ret) : -ENOMEM;
-
-	if (err)
-		(void) fclose(err); /* what has no room is not said: there is enough to do */
-	if (said)
-		said[PROBLEMS_MAX - 1] = '\0';
-	for (char *line = said ? strtok_r(said, "\n", &save) : NULL; line;
-		line = strtok_r(NULL, "\n", &save))
-		cw_log(CW_LOG_ERR, CW_F(CW_F_EVENT("reload.fail")), line);
-	(void) cw_free(said);
-	return r;
-}
-
 static void on_reload(void *arg, int signum)
 {
 	struct daemon *d = arg;
-	struct cw_config *fresh;
-	char why[WHY_MAX] = "out of memory";
-	int r;
 
 	(void) signum;
-	if (d->stopping || !d->tsp_io)
+	if (d->stopping || !d->reload)
 		return;
-	d->reload_again = cw_compare_running(d->compare);
-	if (d->reload_again) { /* it logs, so the log stays as it is until it is over */
-		cw_compare_hurry(d->compare);
-		return;
-	}
 	cw_prog_notify("RELOADING=1");
-	r = load_again(d, &fresh);
-	if (r != 0) {
-		say_reload_failed(d, r < 0 ? r : CW_E_SYNTAX,
-			"the configuration has problems: the old one stays");
-		cw_prog_notify("READY=1");
-		return;
-	}
-	r = cw_tsp_io_reload(d->tsp_io, fresh, why, sizeof why);
-	if (r == 0)
-		r = cw_tsp_access_reload(d->tsp, fresh);
-	if (r < 0) {
-		say_reload_failed(d, r, why);
-	} else {
-		cw_log_open("causewayd", fresh->log_level, fresh->log_format);
-		cw_log(CW_LOG_NOTICE, CW_F(CW_F_EVENT("reload")), "configuration read again");
-		(void) cw_differs_fixed(d->conf, fresh, d->config_path);
-		cw_compare_begin(d->compare, fresh);
-	}
-	(void) cw_config_free(fresh);
+	(void) cw_reload_now(d->reload, NULL, NULL, NULL); /* which says how it went */
 	cw_prog_notify("READY=1");
-}
-
-static void on_compared(void *arg)
-{
-	struct daemon *d = arg;
-
-	if (d->reload_again)
-		on_reload(d, SIGHUP);
 }
 
 static void on_dump(void *arg, int signum)
@@ -481,8 +437,6 @@ static int bring_up(struct daemon *d)
 		.events_arg = d->hub,
 	};
 	r = cw_auth_new(d->loop, d->store, &d->auth);
-	if (r == 0)
-		r = cw_compare_new(d->loop, d->store, d->config_path, on_compared, d, &d->compare);
 	if (r == 0)
 		r = cw_engine_new(&ec, &d->engine);
 	if (r == 0)

@@ -559,7 +559,7 @@ static struct cw_config *build(const struct cw_conf *f)
 		if (strcmp(cw_conf_str(log, "format"), formats[i]) == 0)
 			c->log_format = (enum cw_log_format) i;
 	if (!build_tsp(c, f) || !build_limits(c, f) || !build_teps(c, f) || !build_pools(c, f) ||
-		!build_users(c, f) || !cw_config_rest_build(c, f))
+		!build_users(c, f) || !cw_config_rest_build(c, f) || !cw_config_values_build(c, f))
 		return cw_config_free(c);
 	return c;
 }
@@ -639,6 +639,7 @@ struct cw_config *cw_config_free(struct cw_config *c)
 	(void) cw_free(c->tls_key);
 	(void) cw_free(c->tls_ca);
 	cw_config_rest_done(&c->rest);
+	cw_config_values_done(c);
 	(void) cw_free(c->backup.directory);
 	(void) cw_free(c->teps);
 	(void) cw_free(c->pools);

@@ -13,26 +13,32 @@
 #include "db/store.h"
 
 /* Options that are read at the start only: id, section ("": none), dot, name. */
-#define CW_CONFIG_FIXED(X)                             \
-	X(STATE_DIR, "", "", "state-dir")              \
-	X(PLUGIN_DIR, "", "", "plugin-dir")            \
-	X(BACKEND, "store", ".", "backend")            \
-	X(PATH, "store", ".", "path")                  \
-	X(BATCH, "store", ".", "batch")                \
-	X(CACHE, "store", ".", "cache-kib")            \
-	X(LISTEN, "tsp", ".", "listen")                \
-	X(UDP, "tsp", ".", "udp")                      \
-	X(REALM, "tsp", ".", "realm")                  \
-	X(UDP_SESSIONS, "limits", ".", "udp-sessions") \
-	X(TLS_LISTEN, "tls", ".", "listen")            \
-	X(REST_SOCKET, "rest", ".", "socket")          \
-	X(REST_LISTEN, "rest", ".", "listen")          \
-	X(REST_CERT, "rest", ".", "cert")              \
-	X(REST_ADMINS, "rest", ".", "admins")          \
-	X(REST_OPERATORS, "rest", ".", "operators")    \
-	X(REST_VIEWERS, "rest", ".", "viewers")        \
-	X(BACKUP_DIR, "backup", ".", "directory")      \
-	X(BACKUP_EVERY, "backup", ".", "every")        \
+#define CW_CONFIG_FIXED(X)                                  \
+	X(STATE_DIR, "", "", "state-dir")                   \
+	X(RUN_DIR, "", "", "run-dir")                       \
+	X(PLUGIN_DIR, "", "", "plugin-dir")                 \
+	X(BACKEND, "store", ".", "backend")                 \
+	X(PATH, "store", ".", "path")                       \
+	X(BATCH, "store", ".", "batch")                     \
+	X(CACHE, "store", ".", "cache-kib")                 \
+	X(LISTEN, "tsp", ".", "listen")                     \
+	X(UDP, "tsp", ".", "udp")                           \
+	X(REALM, "tsp", ".", "realm")                       \
+	X(UDP_SESSIONS, "limits", ".", "udp-sessions")      \
+	X(TLS_LISTEN, "tls", ".", "listen")                 \
+	X(REST_SOCKET, "rest", ".", "socket")               \
+	X(REST_LISTEN, "rest", ".", "listen")               \
+	X(REST_CERT, "rest", ".", "cert")                   \
+	X(REST_KEY, "rest", ".", "key")                     \
+	X(REST_CA, "rest", ".", "ca")                       \
+	X(REST_ADMINS, "rest", ".", "admins")               \
+	X(REST_OPERATORS, "rest", ".", "operators")         \
+	X(REST_VIEWERS, "rest", ".", "viewers")             \
+	X(REST_CONNECTIONS, "rest", ".", "connections")     \
+	X(REST_STREAMS, "rest", ".", "event-streams")       \
+	X(REST_REQUESTS, "rest", ".", "requests-per-token") \
+	X(BACKUP_DIR, "backup", ".", "directory")           \
+	X(BACKUP_EVERY, "backup", ".", "every")             \
 	X(BACKUP_KEEP, "backup", ".", "keep")
 enum cw_config_fixed {
 #define X(id, section, dot, name) CW_FIXED_##id,
@@ -87,8 +93,22 @@ struct cw_config_backup {
 	unsigned every_s, keep;
 };
 
+/* One option as people see it. Of sections that the file may have many of, only what is written. */
+struct cw_config_value {
+	const char *section; /* NULL: none */
+	char *title;         /* NULL: none */
+	const char *name;
+	char *value; /* as the file could write it; "***" for a secret, "" for nothing */
+	bool is_default;
+	bool reloadable; /* reading the file again takes it over */
+};
+
 struct cw_config {
 	unsigned refs;
+	struct cw_config_value
+		*values; /* in the order of the schema; those of titled sections last */
+	size_t n_values;
+	char hash[CW_CONF_HASH_STRLEN];         /* of the file */
 	int fixed_line[CW_FIXED_N];             /* where each is written; 0: nowhere */
 	char *state_dir, *run_dir, *plugin_dir; /* plugin_dir NULL: compiled in */
 	char *store_backend, *store_path;
@@ -132,5 +152,15 @@ int cw_config_parse(const char *path, const char *text, size_t n, FILE *err,
 struct cw_config *cw_config_ref(struct cw_config *c); /* not thread-safe, nor is free */
 /* One reference less; with the last one passwords are overwritten. NULL is fine. */
 struct cw_config *cw_config_free(struct cw_config *c);
-void cw_config_forget(struct cw_config *c);          /* overwrites the passwords now */
+void cw_config_forget(struct cw_config *c); /* overwrites the passwords now */
+/* What is in force after a start with `start` and a reload that took over `now` (which may be
+ * `start`): the i-th of start->n_values. */
+const struct cw_config_value *cw_config_value_in_force(
+	const struct cw_config *start, const struct cw_config *now, size_t i);
+/* Calls fn for each option in which `fresh` differs from what is in force, with its name
+ * ("tsp.udp", "pool.default.lifetime") and whether reading it again would not take it over. Secrets
+ * are not compared. 0, -ENOMEM, or what fn returned when it was not 0. */
+int cw_config_changes(const struct cw_config *start, const struct cw_config *now,
+	const struct cw_config *fresh, int (*fn)(void *arg, const char *name, bool restart),
+	void *arg) CW_MUST_CHECK;
 const struct cw_conf_schema *cw_config_schema(void); /* for the sample file and the manual page */

@@ -296,6 +296,18 @@ bool cw_rest_cause(struct cw_rest_request *q, const char *object, const char *de
 	return take_key(q);
 }
 
+void cw_rest_audit(struct cw_rest_request *q, const char *object, const char *detail)
+{
+	struct cw_op_audit *a = &q->req.op.u.audit;
+
+	q->req.op.kind = CW_OP_AUDIT;
+	(void) snprintf(a->actor, sizeof a->actor, "%s", q->who.actor);
+	(void) snprintf(a->peer, sizeof a->peer, "%s", q->who.peer);
+	(void) snprintf(a->verb, sizeof a->verb, "%s", q->operation->name);
+	(void) snprintf(a->object, sizeof a->object, "%s", object);
+	(void) snprintf(a->detail, sizeof a->detail, "%s", detail ? detail : "{}");
+}
+
 bool cw_rest_replayed(struct cw_rest_request *q)
 {
 	if (q->req.op.result != 0 || !q->cause.replayed)

@@ -58,6 +58,9 @@ bool cw_rest_if_match(struct cw_rest_request *q, uint64_t version);
  * Idempotency-Key if the operation takes one. object: what it is done to, "" if complete() says it
  * later; detail: JSON without secrets, or NULL. */
 bool cw_rest_cause(struct cw_rest_request *q, const char *object, const char *detail);
+/* For what changes nothing in the store: q->req.op writes down who asked for it, to be submitted
+ * first. detail: JSON, or NULL. */
+void cw_rest_audit(struct cw_rest_request *q, const char *object, const char *detail);
 /* The body as the detail of a cause, in as far as it fits; NULL: none. Not for bodies with secrets. */
 const char *cw_rest_body_detail(struct cw_rest_request *q);
 /* After a submit: a replayed answer is given as it was. true: that has been done. */
@@ -100,8 +103,12 @@ struct cw_rest_list {
 		struct cw_cursor *at, unsigned max, bool *ret_more);
 	int (*total)(struct cw_rest_request *q, struct cw_rest_list *l, struct cw_store_reader *r,
 		uint64_t *ret);
+	/* Of lists that the loop has: on its thread, notes up to max rows behind l->at for the page()
+	 * that follows, which gets no reader. Else NULL. */
+	void (*collect)(struct cw_rest_request *q, struct cw_rest_list *l);
 	void *mine; /* of the arena */
 	/* the list's */
+	unsigned max; /* of collect */
 	struct cw_cursor at;
 	bool more;
 	enum cw_media as;

@@ -4,7 +4,7 @@
 
 #include "broker/rest/request.h"
 
-#define CW_OPERATION(name, method, path, scope, bits, repeats, locally) \
+#define CW_OPERATION(name, method, path, scope, bits, repeats, locally, body) \
 	cw_rest_handler_t cw_rest_do_##name;
 #include "schema/rest/operations.def"
 #undef CW_OPERATION

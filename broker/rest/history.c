@@ -172,23 +172,19 @@ static void audited(struct cw_rest_request *q)
 
 static void audit(struct cw_rest_request *q, const struct cw_rest_query_list_history *asked)
 {
-	struct cw_op_audit *a = &q->req.op.u.audit;
-	char addr[CW_ADDR4_STRLEN];
+	char addr[CW_ADDR4_STRLEN], object[CW_ID_STRLEN + CW_ADDR4_STRLEN] = "";
+	char detail[sizeof q->req.op.u.audit.detail];
 	struct cw_json_out o;
 
-	q->req.op.kind = CW_OP_AUDIT;
-	(void) snprintf(a->actor, sizeof a->actor, "%s", q->who.actor);
-	(void) snprintf(a->peer, sizeof a->peer, "%s", q->who.peer);
-	(void) snprintf(a->verb, sizeof a->verb, "%s", q->operation->name);
 	if (asked->lease)
-		(void) cw_id_str(CW_ID_LEASE, asked->lease, a->object);
+		(void) cw_id_str(CW_ID_LEASE, asked->lease, object);
 	else if (CW_REST_HAS(&cw_rest_query_list_history_object, asked, ip))
-		(void) snprintf(a->object, sizeof a->object, "%s/%u",
-			cw_addr4_str(asked->ip.addr, addr), asked->ip.len);
-	cw_json_out_init(&o, a->detail, sizeof a->detail - 1);
+		(void) snprintf(object, sizeof object, "%s/%u", cw_addr4_str(asked->ip.addr, addr),
+			asked->ip.len);
+	cw_json_out_init(&o, detail, sizeof detail - 1);
 	cw_rest_render_filter(&o, &cw_rest_query_list_history_object, asked);
-	(void) snprintf(a->detail + (o.err ? 0 : o.len), sizeof a->detail - (o.err ? 0 : o.len),
-		"%s", o.err ? "{}" : "");
+	detail[o.err ? 0 : o.len] = '\0';
+	cw_rest_audit(q, object, o.err ? NULL : detail);
 	cw_rest_submit(q, audited);
 }
 

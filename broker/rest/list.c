@@ -84,6 +84,11 @@ static int fill_page(struct cw_rest_request *q, struct cw_rest_list *l, unsigned
 	return 0;
 }
 
+static unsigned rows_of_page(const struct cw_rest_list *l)
+{
+	return l->limit ? l->limit : LIMIT;
+}
+
 /* The same request with another cursor (RFC 8288). */
 static void add_link(struct cw_rest_request *q, const char *cursor)
 {
@@ -106,14 +111,14 @@ static void add_link(struct cw_rest_request *q, const char *cursor)
 	cw_rest_add_header(q, "Link", link);
 }
 
-static void answer_page(struct cw_rest_request *q, struct cw_rest_list *l)
+static void put_page(struct cw_rest_request *q, struct cw_rest_list *l)
 {
 	char next[CW_CURSOR_STRLEN];
 	uint64_t total = 0;
 	int r;
 
 	cw_rest_list_begin(&q->out);
-	r = fill_page(q, l, l->limit ? l->limit : LIMIT);
+	r = fill_page(q, l, rows_of_page(l));
 	if (r == 0 && l->more)
 		r = cw_cursor_make(
 			&q->rest->cursor_key, q->operation->name, filter_of(q, l), l->at, next);
@@ -130,13 +135,44 @@ static void answer_page(struct cw_rest_request *q, struct cw_rest_list *l)
 	cw_rest_answer_json(q, 200);
 }
 
+static void collect_page(struct cw_rest_request *q)
+{
+	struct cw_rest_list *l = q->mine;
+
+	l->collect(q, l);
+}
+
+static void collected_page(struct cw_rest_request *q)
+{
+	put_page(q, q->mine);
+}
+
+static void answer_page(struct cw_rest_request *q, struct cw_rest_list *l)
+{
+	if (!l->collect) {
+		put_page(q, l);
+		return;
+	}
+	l->max = rows_of_page(l);
+	q->mine = l;
+	cw_rest_on_loop(q, collect_page, collected_page);
+}
+
 /* ---- all of it ---- */
 
 struct stream {
 	struct cw_rest_list *l;
-	size_t sent;   /* of q->out */
-	unsigned left; /* rows that were asked for; without a limit never less than STREAM_ROWS */
+	bool collected; /* what the loop has: the next page of it is there */
+	size_t sent;    /* of q->out */
+	unsigned left;  /* rows that were asked for; without a limit never less than STREAM_ROWS */
 };
+
+static void collect_some(struct cw_rest_request *q)
+{
+	struct stream *s = q->mine;
+
+	s->l->collect(q, s->l);
+}
 
 static ssize_t pull(struct cw_rest_request *q, char *to, size_t n)
 {
@@ -150,6 +186,13 @@ static ssize_t pull(struct cw_rest_request *q, char *to, size_t n)
 			return -1;
 		if (!s->l->more || atomic_load(&q->rest->stopping))
 			return s->l->more ? -2 : -1;
+		if (s->l->collect && !s->collected) {
+			s->collected = true;
+			s->l->max = rows;
+			cw_rest_on_loop(q, collect_some, NULL);
+			return 0;
+		}
+		s->collected = false;
 		q->out.len = s->sent = 0;
 		r = fill_page(q, s->l, rows);
 		if (s->l->limit)
@@ -196,7 +239,7 @@ static void answer_all(struct cw_rest_request *q, struct cw_rest_list *l)
 
 void cw_rest_list(struct cw_rest_request *q, struct cw_rest_list *l)
 {
-	if (!take_accept(q, l) || !take_cursor(q, l) || !cw_rest_reader(q))
+	if (!take_accept(q, l) || !take_cursor(q, l) || (!l->collect && !cw_rest_reader(q)))
 		return;
 	if (l->as == CW_MEDIA_JSON)
 		answer_page(q, l);

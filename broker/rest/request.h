@@ -83,7 +83,8 @@ void cw_rest_problem_errors(
 void cw_rest_problem_code(struct cw_rest_request *q, int code);
 /* q->req.op is filled but for its time; then comes fn. */
 void cw_rest_submit(struct cw_rest_request *q, cw_rest_handler_t *fn);
-/* on_loop runs on the loop's thread and must not answer; then comes fn. */
+/* on_loop runs on the loop's thread and must not answer; then comes fn. In pull() of a stream, which
+ * returns 0 then, no fn but pull() comes again. */
 void cw_rest_on_loop(struct cw_rest_request *q, cw_rest_handler_t *on_loop, cw_rest_handler_t *fn);
 
 /* An answer of unknown length: pull gives the next octets (up to n): their number, 0: none yet (it

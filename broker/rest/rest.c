@@ -197,10 +197,13 @@ bool cw_rest_admit(struct cw_rest_request *q, const char *method)
 
 void cw_rest_run(struct cw_rest_request *q)
 {
-	if (q->operation)
-		cw_rest_handlers[q->route.op](q);
-	else
+	if (!q->operation)
 		cw_rest_asset(q);
+	else if (q->body_n && !q->operation->body)
+		cw_rest_problem(
+			q, CW_PROBLEM_MALFORMED_REQUEST, "%s takes no body", q->operation->name);
+	else
+		cw_rest_handlers[q->route.op](q);
 }
 
 /* ---- life ---- */

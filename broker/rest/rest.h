@@ -13,6 +13,7 @@
 #include "broker/events/hub.h"
 #include "broker/jobs/jobs.h"
 #include "broker/lease/engine.h"
+#include "broker/reload.h"
 #include "broker/settings.h"
 #include "db/store.h"
 
@@ -25,8 +26,8 @@ struct cw_rest_parts {
 	struct cw_hub *hub;
 	struct cw_jobs *jobs;
 	struct cw_tsp_access *tsp;
+	struct cw_reload *reload;
 	struct cw_config *config; /* referenced */
-	const char *config_path;
 };
 
 /* Opens the sockets and serves. 0, or a code with one line in why. *ret given. */

@@ -527,7 +527,7 @@ static void noted(struct cw_rest_request *q)
 
 void cw_rest_do_resyncTep(struct cw_rest_request *q)
 {
-	struct cw_op_audit *a = &q->req.op.u.audit;
+	char object[CW_ID_STRLEN];
 	struct view *v;
 
 	if (!cw_rest_take_query(q, NULL, NULL))
@@ -536,12 +536,7 @@ void cw_rest_do_resyncTep(struct cw_rest_request *q)
 	if (!v)
 		return;
 	v->http = 202;
-	q->req.op.kind = CW_OP_AUDIT;
-	(void) snprintf(a->actor, sizeof a->actor, "%s", q->who.actor);
-	(void) snprintf(a->peer, sizeof a->peer, "%s", q->who.peer);
-	(void) snprintf(a->verb, sizeof a->verb, "%s", q->operation->name);
-	(void) cw_id_str(CW_ID_TEP, v->tep.id, a->object);
-	(void) snprintf(a->detail, sizeof a->detail, "{}");
+	cw_rest_audit(q, cw_id_str(CW_ID_TEP, v->tep.id, object), NULL);
 	cw_rest_submit(q, noted);
 }
 

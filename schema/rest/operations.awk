@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # The operations of openapi.yaml as a table for C, one line each:
-#	CW_OPERATION(listPools, GET, "/v1/pools", "pools:read", CW_SCOPE_POOLS_READ, safe, false)
-# name, method, path, scopes as text and as bits, how it repeats, and whether local callers need no credentials.
+#	CW_OPERATION(listPools, GET, "/v1/pools", "pools:read", CW_SCOPE_POOLS_READ, safe, false, false)
+# name, method, path, scopes as text and as bits, how it repeats, whether local callers need no credentials, and whether
+# it takes a body.
 function bits(scopes) {
 	if (scopes == "any" || scopes == "none")
 		return "0"
@@ -17,7 +18,7 @@ function finish() {
 		print "operations.awk: " id " has no x-scope or x-idempotent" > "/dev/stderr"
 		exit 1
 	}
-	printf "CW_OPERATION(%s, %s, \"%s\", \"%s\", %s, %s, %s)\n", id, method, path, scope, bits(scope), repeats, locally
+	printf "CW_OPERATION(%s, %s, \"%s\", \"%s\", %s, %s, %s, %s)\n", id, method, path, scope, bits(scope), repeats, locally, body
 	id = scope = repeats = ""
 }
 BEGIN { print "/* Made by schema/rest/operations.awk from openapi.yaml: change that file. */" }
@@ -35,7 +36,7 @@ BEGIN { print "/* Made by schema/rest/operations.awk from openapi.yaml: change t
 	finish()
 	method = toupper($1)
 	sub(/:$/, "", method)
-	locally = "false"
+	locally = body = "false"
 }
 /^      operationId: / { id = $2 }
 /^      x-scope: / {
@@ -45,3 +46,4 @@ BEGIN { print "/* Made by schema/rest/operations.awk from openapi.yaml: change t
 }
 /^      x-idempotent: / { repeats = $2 }
 /^      x-open-locally: true$/ { locally = "true" }
+/^      requestBody:/ { body = "true" }

@@ -11,16 +11,17 @@
 #include "schema/rest/scope.h"
 
 static const struct cw_rest_operation operations[CW_REST_OPS] = {
-#define CW_OPERATION(name_, method_, path_, scope_, bits, repeats, locally) \
-	[CW_OP_REST_##name_] = {                                            \
-		.name = #name_,                                             \
-		.path = (path_),                                            \
-		.scope = (scope_),                                          \
-		.method = CW_REST_##method_,                                \
-		.repeat = CW_REST_##repeats,                                \
-		.scopes = (bits),                                           \
-		.open = (scope_)[0] == 'n',                                 \
-		.open_locally = (locally),                                  \
+#define CW_OPERATION(name_, method_, path_, scope_, bits, repeats, locally, body_) \
+	[CW_OP_REST_##name_] = {                                                   \
+		.name = #name_,                                                    \
+		.path = (path_),                                                   \
+		.scope = (scope_),                                                 \
+		.method = CW_REST_##method_,                                       \
+		.repeat = CW_REST_##repeats,                                       \
+		.scopes = (bits),                                                  \
+		.open = (scope_)[0] == 'n',                                        \
+		.open_locally = (locally),                                         \
+		.body = (body_),                                                   \
 	},
 #include "schema/rest/operations.def"
 #undef CW_OPERATION

@@ -9,7 +9,7 @@
 #include "base/defs.h"
 
 enum cw_rest_op {
-#define CW_OPERATION(name, method, path, scope, bits, repeats, locally) CW_OP_REST_##name,
+#define CW_OPERATION(name, method, path, scope, bits, repeats, locally, body) CW_OP_REST_##name,
 #include "schema/rest/operations.def"
 #undef CW_OPERATION
 	CW_REST_OPS
@@ -34,6 +34,7 @@ struct cw_rest_operation {
 	uint32_t scopes; /* all of these */
 	bool open;       /* no credentials at all */
 	bool open_locally;
+	bool body; /* takes one */
 };
 
 const struct cw_rest_operation *cw_rest_operation(enum cw_rest_op op);

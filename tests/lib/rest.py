@@ -126,7 +126,7 @@ class Broker:
 
 	def configure(self, config):
 		with open(self.dir + "/causewayd.conf", "w", encoding="utf-8") as f:
-			f.write(f'state-dir = "{self.dir}/state"\nplugin-dir = "{self.plugins}"\n')
+			f.write(f'state-dir = "{self.dir}/state"\nrun-dir = "{self.dir}/state"\nplugin-dir = "{self.plugins}"\n')
 			f.write('store { backend = "sqlite"  path = "causeway.db" }\n' + config)
 
 	def start(self):

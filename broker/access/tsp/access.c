@@ -168,6 +168,7 @@ int cw_tsp_access_new(struct cw_loop *loop, struct cw_engine *engine, struct cw_
 	a->engine = engine;
 	a->auth = auth;
 	cw_list_init(&a->requests);
+	cw_list_init(&a->sessions);
 	a->offers = cw_map_new();
 	r = a->offers ? cw_limits_new(&limits, &a->limits) : -ENOMEM;
 	if (r == 0)

@@ -62,6 +62,8 @@ struct cw_tsp_access {
 	struct cw_map *offers;   /* lease -> the session's note of it, while nobody accepted */
 	unsigned pending;        /* requests in the engine, */
 	struct cw_list requests; /* and which */
+	struct cw_list sessions; /* all there are, in the order of their ids */
+	uint64_t session_ids;
 	bool stopping;
 	struct cw_tsp_stats stats;
 	uint64_t failures_told; /* of the events */

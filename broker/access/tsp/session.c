@@ -3,7 +3,7 @@
  * lease per (identity, client IPv6); a named IPv4 must be held, an authenticated user may take it
  * along; who holds nothing gets 308, never somebody else's silently.
  *
- * A session notes each lease it told its client of (struct hold), to push a delete when it ends
+ * A session notes each lease it told its client of (struct cw_tsp_hold), to push a delete when it ends
  * (DSTM 2.3). A new lease of a 2.x session is an offer until accept (RFC 5572 4.4.3); if the
  * session ends before, it is given back, unless another session of the same client has got it
  * meanwhile, or has asked and will. */
@@ -14,43 +14,12 @@
 #include <string.h>
 
 #include "base/err.h"
-#include "base/list.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "broker/access/tsp/session.h"
+#include "broker/access/tsp/session_int.h"
 
 #define HOLDS_MAX     1024 /* per session; who has so many gets no new lease on it */
 #define SERVER_V4_LEN 30   /* as every sample has it */
-
-struct request;
-
-struct cw_tsp_session {
-	struct cw_tsp_access *access;
-	struct cw_tsp_profile *profile;
-	const struct cw_tsp_session_ops *ops;
-	void *io;
-	struct cw_tsp_server *server;
-	struct cw_tsp_peer peer;
-	struct cw_auth_exchange *auth;
-	char *external;
-	bool authenticated, anonymous, closed;
-	char *user; /* authenticated and not anonymous */
-	struct request *request;
-	struct cw_list holds;
-	unsigned n_holds;
-};
-
-/* A lease this session's client knows of. */
-struct hold {
-	struct cw_list in_session;
-	struct cw_engine_sub sub;
-	struct cw_tsp_session *session;
-	uint64_t lease, tep;
-	struct cw_addr4 addr;
-	struct cw_portset ports;
-	struct cw_addr6 client6;
-	bool offered;
-};
 
 /* One request in the engine; it may outlive its session. */
 struct request {
@@ -66,7 +35,7 @@ struct request {
 
 /* ---- holds ---- */
 
-static void hold_free(struct hold *h)
+static void hold_free(struct cw_tsp_hold *h)
 {
 	struct cw_tsp_access *a = h->session->access;
 
@@ -78,10 +47,10 @@ static void hold_free(struct hold *h)
 	(void) cw_free(h);
 }
 
-static struct hold *hold_find(struct cw_tsp_session *s, uint64_t lease)
+static struct cw_tsp_hold *hold_find(struct cw_tsp_session *s, uint64_t lease)
 {
 	cw_list_for_each (it, &s->holds) {
-		struct hold *h = cw_container_of(it, struct hold, in_session);
+		struct cw_tsp_hold *h = cw_container_of(it, struct cw_tsp_hold, in_session);
 
 		if (h->lease == lease)
 			return h;
@@ -128,7 +97,7 @@ static bool end_is_ours(const struct cw_tsp_session *s, const struct cw_lease *l
 
 static void lease_ended(struct cw_engine_sub *sub, const struct cw_lease *l)
 {
-	struct hold *h = cw_container_of(sub, struct hold, sub);
+	struct cw_tsp_hold *h = cw_container_of(sub, struct cw_tsp_hold, sub);
 	struct cw_tsp_session *s = h->session;
 	struct cw_tsp_msg m = {.action = CW_TSP_DELETE};
 	bool ours = end_is_ours(s, l);
@@ -151,7 +120,7 @@ static void lease_ended(struct cw_engine_sub *sub, const struct cw_lease *l)
 
 static void hold_note(struct cw_tsp_session *s, const struct cw_lease *l, bool offered)
 {
-	struct hold *h = hold_find(s, l->id);
+	struct cw_tsp_hold *h = hold_find(s, l->id);
 
 	if (!h) {
 		if (s->n_holds >= HOLDS_MAX)
@@ -182,7 +151,7 @@ static void hold_note(struct cw_tsp_session *s, const struct cw_lease *l, bool o
 static void offer_overtaken(
 	struct cw_tsp_access *a, uint64_t lease, const struct cw_tsp_session *by)
 {
-	struct hold *h = cw_map_get_u64(a->offers, lease);
+	struct cw_tsp_hold *h = cw_map_get_u64(a->offers, lease);
 
 	if (!h || h->session == by)
 		return;
@@ -264,7 +233,7 @@ static void give_back(struct cw_tsp_access *a, uint64_t lease)
 static void acquire_answered(struct cw_tsp_session *s, const struct cw_op_acquire *q)
 {
 	bool v2 = cw_tsp_server_version(s->server) == CW_TSP_V2;
-	struct hold *before = hold_find(s, q->lease.id);
+	struct cw_tsp_hold *before = hold_find(s, q->lease.id);
 	bool offer = q->how == CW_ACQ_GRANTED || (before && before->offered);
 
 	if (q->how != CW_ACQ_GRANTED)
@@ -276,7 +245,7 @@ static void acquire_answered(struct cw_tsp_session *s, const struct cw_op_acquir
 
 static void request_answered(struct cw_tsp_session *s, const struct cw_op *op)
 {
-	struct hold *h;
+	struct cw_tsp_hold *h;
 
 	if (op->result < 0) {
 		answer(s, event_of(op->result), NULL, 0);
@@ -475,6 +444,7 @@ static void on_request(void *arg, const struct cw_tsp_msg *m)
 	struct cw_op *op;
 
 	count_request(&a->stats, m->action);
+	s->requests++;
 	if (!cw_limits_request(a->limits, &s->peer.source, cw_tsp_access_now_ms(a)) ||
 		a->stopping || a->pending >= s->profile->pending_max)
 		ev = CW_TSP_OVERLOAD;
@@ -518,7 +488,7 @@ static void on_request(void *arg, const struct cw_tsp_msg *m)
 	cw_engine_submit(a->engine, &r->req);
 }
 
-static void hold_leave(struct cw_tsp_session *s, struct hold *h)
+static void hold_leave(struct cw_tsp_session *s, struct cw_tsp_hold *h)
 {
 	struct cw_addr6 client6 = h->client6;
 	char principal[CW_PRINCIPAL_MAX];
@@ -541,7 +511,7 @@ static void on_offer(void *arg, enum cw_tsp_offer what)
 	else
 		a->stats.offers_lost++;
 	cw_list_for_each_safe (it, tmp, &s->holds) {
-		struct hold *h = cw_container_of(it, struct hold, in_session);
+		struct cw_tsp_hold *h = cw_container_of(it, struct cw_tsp_hold, in_session);
 
 		if (!h->offered)
 			continue;
@@ -647,6 +617,7 @@ static void on_send(void *arg, const void *p, size_t n)
 {
 	struct cw_tsp_session *s = arg;
 
+	s->octets_out += n;
 	s->ops->send(s->io, p, n);
 }
 
@@ -686,10 +657,11 @@ int cw_tsp_session_new(struct cw_tsp_access *a, const struct cw_tsp_peer *peer,
 	s->ops = ops;
 	s->io = io;
 	s->peer = *peer;
+	s->since_ms = s->last_ms = cw_tsp_access_now_ms(a);
 	cw_list_init(&s->holds);
 	s->profile = cw_tsp_profile_ref(a->profile);
 	r = cw_tsp_server_new(&s->profile->conf[peer->transport][peer->source.exempt], &server_ops,
-		s, cw_tsp_access_now_ms(a), &s->server);
+		s, s->since_ms, &s->server);
 	if (r < 0) {
 		(void) cw_tsp_profile_unref(s->profile);
 		(void) cw_free(s);
@@ -697,6 +669,8 @@ int cw_tsp_session_new(struct cw_tsp_access *a, const struct cw_tsp_peer *peer,
 	}
 	a->stats.sessions[peer->transport]++;
 	a->stats.open[peer->transport]++;
+	s->id = ++a->session_ids;
+	cw_list_append(&a->sessions, &s->in_access);
 	*ret = s;
 	return 0;
 }
@@ -727,7 +701,8 @@ struct cw_tsp_session *cw_tsp_session_free(struct cw_tsp_session *s)
 		s->request->session = NULL;
 	}
 	while (!cw_list_empty(&s->holds)) {
-		struct hold *h = cw_container_of(s->holds.next, struct hold, in_session);
+		struct cw_tsp_hold *h =
+			cw_container_of(s->holds.next, struct cw_tsp_hold, in_session);
 
 		if (h->offered) /* after the session's end */
 			hold_leave(s, h);
@@ -735,6 +710,7 @@ struct cw_tsp_session *cw_tsp_session_free(struct cw_tsp_session *s)
 			hold_free(h);
 	}
 	s->access->stats.open[s->peer.transport]--;
+	cw_list_remove(&s->in_access);
 	(void) cw_tsp_server_free(s->server);
 	(void) cw_tsp_profile_unref(s->profile);
 	(void) cw_free(s->external);
@@ -744,7 +720,9 @@ struct cw_tsp_session *cw_tsp_session_free(struct cw_tsp_session *s)
 
 void cw_tsp_session_input(struct cw_tsp_session *s, const void *p, size_t n)
 {
-	cw_tsp_server_input(s->server, p, n, cw_tsp_access_now_ms(s->access));
+	s->octets_in += n;
+	s->last_ms = cw_tsp_access_now_ms(s->access);
+	cw_tsp_server_input(s->server, p, n, s->last_ms);
 }
 
 void cw_tsp_session_eof(struct cw_tsp_session *s)
@@ -758,6 +736,13 @@ void cw_tsp_session_lost(struct cw_tsp_session *s)
 		return;
 	s->closed = true;
 	cw_tsp_server_lost(s->server);
+}
+
+void cw_tsp_session_refuse(struct cw_tsp_session *s)
+{
+	cw_tsp_session_lost(s);
+	on_close(s, CW_TSP_CLOSE_BUSY);
+	s->ops->changed(s->io);
 }
 
 void cw_tsp_session_tick(struct cw_tsp_session *s)

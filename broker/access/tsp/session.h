@@ -42,6 +42,9 @@ int cw_tsp_session_set_external(struct cw_tsp_session *s, const char *name) CW_M
 void cw_tsp_session_input(struct cw_tsp_session *s, const void *p, size_t n);
 void cw_tsp_session_eof(struct cw_tsp_session *s);
 void cw_tsp_session_lost(struct cw_tsp_session *s);
+/* Ends it from outside, without a word that the protocol has no place for: ops->close() and
+ * ops->changed() are called. Not inside a callback. */
+void cw_tsp_session_refuse(struct cw_tsp_session *s);
 void cw_tsp_session_tick(struct cw_tsp_session *s);
 int64_t cw_tsp_session_deadline(const struct cw_tsp_session *s);
 bool cw_tsp_session_wants_input(const struct cw_tsp_session *s);
