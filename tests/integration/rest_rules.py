@@ -188,6 +188,27 @@ def nothing_there(world, _tcp):
 NO_JSON = ["", "{", "[]x", '{"a":1,"a":2}', b'{"a":"\xff"}', '{"a":"\\u0000"}', '{"a":1,}', "{'a':1}", '{"a":01}', "[" * 33 + "]" * 33, '{"a":' * 40 + "1" + "}" * 40, "\ufeff{}", "nul", "1", '"x"', "null"]
 
 
+# A15: nothing here takes a file, a library or a command.
+NO_BUSINESS = ["path", "file", "filename", "directory", "folder", "plugin", "library", "module", "program", "command", "exec", "script", "options",
+	"socket", "config", "url", "include"]
+
+
+def no_business(world, _tcp):
+	"""No member or parameter of a request is called so, and sent all the same it is refused: bodies() sends them."""
+	api = world.api
+	for name, op in api.ops.items():
+		words = {p["name"] for p in api.params(op)}
+		todo = [op["requestBody"]["content"]["application/json"]["schema"]] if "requestBody" in op else []
+		while todo:
+			schema = api.ref(todo.pop())
+			words |= set(schema.get("properties", {}))
+			todo += [*schema.get("properties", {}).values(), *([schema["items"]] if "items" in schema else []), *schema.get("oneOf", [])]
+		fit = world.fit(name)
+		assert not words & set(NO_BUSINESS), (name, words & set(NO_BUSINESS))
+		for word in NO_BUSINESS:
+			fit.call(api, name, query=[(word, "/etc/passwd")], want="invalid-query")
+
+
 def bodies(world, _tcp):
 	"""A7: what is no body for any operation; nothing is changed by it."""
 	api = world.api
@@ -201,6 +222,9 @@ def bodies(world, _tcp):
 			assert a.json["errors"][0]["in"] == "body" and a.json["errors"][0]["detail"], f"{name}: {a.raw}"
 		a = fit.call(api, name, body={**fit.body, "surprise": 1}, want="invalid-body")
 		assert [e["pointer"] for e in a.json["errors"]] == ["/surprise"], f"{name}: {a.raw}"
+		for member in NO_BUSINESS:
+			a = fit.call(api, name, body={**fit.body, member: "/etc/passwd"}, want="invalid-body")
+			assert [e["pointer"] for e in a.json["errors"]] == ["/" + member], f"{name}: {a.raw}"
 		a = fit.call(api, name, body=[], want="invalid-body")
 		assert [e["pointer"] for e in a.json["errors"]] == [""], f"{name}: {a.raw}"
 		a = fit.call(api, name, body='{"a":9223372036854775808}', want="invalid-body")
@@ -291,6 +315,6 @@ def paths(world, _tcp):
 def cases(world, tcp):
 	for what, fn in (("without credentials: 401, or what needs none", without_credentials), ("wrong tokens: 401, then 429", wrong_tokens),
 		("another scope: 403", scopes), ("a cookie alone: 403", cookies), ("an unknown key of a query: 400", unknown_query),
-		("wrong cursors and limits: 400", wrong_cursors), ("what is not there: 404", nothing_there), ("what is no body: 400, 413, 415", bodies),
+		("wrong cursors and limits: 400", wrong_cursors), ("what is not there: 404", nothing_there), ("what is no body: 400, 413, 415", bodies), ("no file, library or command", no_business),
 		("preconditions: 428, 412, 400", preconditions), ("an unknown method: 405 and Allow", methods), ("an unknown path: 404", paths)):
 		yield what, lambda fn=fn: fn(world, tcp)
