@@ -293,6 +293,12 @@ def not_configured(api):
 	b = Broker(World.CONFIG.replace('backup {', '# {'))
 	mine = Api(b.sock, api)
 	mine.call("createBackup", want="not-configured")
+	b.configure("tsp { listen = 5 }\nnonsense = 7\nrest { connections = 0 }\n")
+	a = mine.call("testConfig", want=200).json
+	assert not a["ok"] and len(a["faults"]) == 3, a  # all of them, not the first
+	a = mine.call("reloadConfig", want="config-invalid")
+	assert len(a.json["errors"]) == 3, a.raw
+	mine.call("listPools", want=200)
 	b.close()
 
 
@@ -353,5 +359,5 @@ def from_afar(api):
 def brokers(api):
 	for what, fn in (("a full disk: 507", full_disk), ("a database that is locked: 503", locked), ("one that is damaged: 503", damaged),
 		("no memory: 500", no_memory), ("a TEP that does not answer: 502", tep_fails), ("too much of it: 429, 503", too_much),
-		("what has no section: 409", not_configured), ("at the end: 503", stopping), ("from afar: 401, 403", from_afar)):
+		("what has no section: 409; a file that is wrong: 422", not_configured), ("at the end: 503", stopping), ("from afar: 401, 403", from_afar)):
 		yield what, lambda fn=fn: fn(api)
