@@ -136,33 +136,6 @@ static int page(struct cw_rest_request *q, struct cw_rest_list *l, struct cw_sto
 	return n;
 }
 
-static void list(struct cw_rest_request *q, const struct cw_rest_query_list_events *asked)
-{
-	struct cw_rest_list *l = cw_arena_alloc(q->arena, 1, sizeof *l);
-	struct listing *s = cw_arena_alloc(q->arena, 1, sizeof *s);
-	const struct cw_rest_object *o = &cw_rest_query_list_events_object;
-
-	if (!l || !s) {
-		cw_rest_problem_code(q, -ENOMEM);
-		return;
-	}
-	if (!cw_rest_event_filter(q, asked, &s->filter))
-		return;
-	s->filter.from_wall_s = CW_REST_HAS(o, asked, from) ? asked->from : 0;
-	s->filter.to_wall_s = CW_REST_HAS(o, asked, to) ? asked->to : 0;
-	*l = (struct cw_rest_list){
-		.row = &cw_rest_event_object,
-		.query = o,
-		.asked = asked,
-		.limit = asked->limit,
-		.cursor = asked->cursor,
-		.page = page,
-		.mine = s,
-		.at = {.a = asked->after},
-	};
-	cw_rest_list(q, l);
-}
-
 /* Whether Accept asks for a stream first. */
 static bool wants_stream(struct cw_rest_request *q)
 {
@@ -177,14 +150,25 @@ static bool wants_stream(struct cw_rest_request *q)
 
 void cw_rest_do_listEvents(struct cw_rest_request *q)
 {
-	struct cw_rest_query_list_events *asked = cw_arena_alloc(q->arena, 1, sizeof *asked);
+	const struct cw_rest_object *o = &cw_rest_query_list_events_object;
+	struct cw_rest_list *l =
+		cw_rest_take_list(q, &cw_rest_event_object, o, sizeof(struct listing));
+	const struct cw_rest_query_list_events *asked;
+	struct listing *s;
 
-	if (!asked)
-		cw_rest_problem_code(q, -ENOMEM);
-	else if (!cw_rest_take_query(q, &cw_rest_query_list_events_object, asked))
+	if (!l)
 		return;
-	else if (wants_stream(q))
+	asked = l->asked;
+	if (wants_stream(q)) {
 		cw_rest_follow(q, asked);
-	else
-		list(q, asked);
+		return;
+	}
+	s = l->mine;
+	if (!cw_rest_event_filter(q, asked, &s->filter))
+		return;
+	s->filter.from_wall_s = CW_REST_HAS(o, asked, from) ? asked->from : 0;
+	s->filter.to_wall_s = CW_REST_HAS(o, asked, to) ? asked->to : 0;
+	l->page = page;
+	l->at.a = asked->after;
+	cw_rest_list(q, l);
 }

@@ -72,38 +72,21 @@ static bool found(struct cw_rest_request *q, int r, const char *kind, const char
 	return r > 0;
 }
 
-bool cw_rest_take_pool(
-	struct cw_rest_request *q, struct cw_store_reader *r, const char *text, struct cw_pool *ret)
-{
-	uint64_t id;
-
-	return found(q,
-		cw_id_parse(CW_ID_POOL, text, strlen(text), &id) == 0 ? cw_read_pool_id(r, id, ret)
-								      : cw_read_pool(r, text, ret),
-		"pool", text);
-}
-
-bool cw_rest_take_tep(
-	struct cw_rest_request *q, struct cw_store_reader *r, const char *text, struct cw_tep *ret)
-{
-	uint64_t id;
-
-	return found(q,
-		cw_id_parse(CW_ID_TEP, text, strlen(text), &id) == 0 ? cw_read_tep_id(r, id, ret)
-								     : cw_read_tep(r, text, ret),
-		"tunnel end point", text);
-}
-
-bool cw_rest_take_user(
-	struct cw_rest_request *q, struct cw_store_reader *r, const char *text, struct cw_user *ret)
-{
-	uint64_t id;
-
-	return found(q,
-		cw_id_parse(CW_ID_USER, text, strlen(text), &id) == 0 ? cw_read_user_id(r, id, ret)
-								      : cw_read_user(r, text, ret),
-		"user", text);
-}
+#define TAKE(name, kind, word)                                                         \
+	bool cw_rest_take_##name(struct cw_rest_request *q, struct cw_store_reader *r, \
+		const char *text, struct cw_##name *ret)                               \
+	{                                                                              \
+		uint64_t id;                                                           \
+                                                                                       \
+		return found(q,                                                        \
+			cw_id_parse(kind, text, strlen(text), &id) == 0                \
+				? cw_read_##name##_id(r, id, ret)                      \
+				: cw_read_##name(r, text, ret),                        \
+			word, text);                                                   \
+	}
+TAKE(pool, CW_ID_POOL, "pool")
+TAKE(tep, CW_ID_TEP, "tunnel end point")
+TAKE(user, CW_ID_USER, "user")
 
 /* ---- reading ---- */
 

@@ -92,28 +92,32 @@ void cw_rest_show(
 /* ---- lists ---- */
 
 struct cw_rest_list {
-	const struct cw_rest_object *row, *query; /* query: with its cursor the list goes on */
-	const void *asked;                        /* the query's struct, of the arena */
-	uint32_t limit;                           /* rows of a page, 0: 100 */
-	const char *cursor;                       /* NULL: from the start */
+	const struct cw_rest_object *row, *query;
+	const void *asked;  /* the query's struct */
+	uint32_t limit;     /* rows of a page, 0: 100 */
+	const char *cursor; /* NULL: from the start */
 	bool count;
 	/* Calls cw_rest_row() for up to max rows behind *at, in order, and moves *at to the last.
 	 * Their number, or a code; *ret_more: there may be more behind it. */
 	int (*page)(struct cw_rest_request *q, struct cw_rest_list *l, struct cw_store_reader *r,
 		struct cw_cursor *at, unsigned max, bool *ret_more);
+	/* How many there are in all; NULL: pages are counted. */
 	int (*total)(struct cw_rest_request *q, struct cw_rest_list *l, struct cw_store_reader *r,
 		uint64_t *ret);
 	/* Of lists that the loop has: on its thread, notes up to max rows behind l->at for the page()
 	 * that follows, which gets no reader. Else NULL. */
 	void (*collect)(struct cw_rest_request *q, struct cw_rest_list *l);
-	void *mine; /* of the arena */
+	void *mine; /* the handler's */
 	/* the list's */
 	unsigned max; /* of collect */
 	struct cw_cursor at;
-	bool more;
+	bool more, counting;
 	enum cw_media as;
 };
-/* Answers with a page, or all rows as NDJSON or CSV if that is what Accept asks for. l: of the
- * arena. */
+/* A list of such rows, as the query asks, with `mine` octets of zero for the handler; all of it is of
+ * the arena. The rest is the handler's to fill. NULL: answered. */
+struct cw_rest_list *cw_rest_take_list(struct cw_rest_request *q, const struct cw_rest_object *row,
+	const struct cw_rest_object *query, size_t mine);
+/* Answers with a page, or all rows as NDJSON or CSV if that is what Accept asks for. */
 void cw_rest_list(struct cw_rest_request *q, struct cw_rest_list *l);
 void cw_rest_row(struct cw_rest_request *q, const struct cw_rest_list *l, const void *row);

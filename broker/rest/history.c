@@ -190,30 +190,15 @@ static void audit(struct cw_rest_request *q, const struct cw_rest_query_list_his
 
 void cw_rest_do_listHistory(struct cw_rest_request *q)
 {
-	struct cw_rest_query_list_history *asked = cw_arena_alloc(q->arena, 1, sizeof *asked);
-	struct cw_rest_list *l = cw_arena_alloc(q->arena, 1, sizeof *l);
-	struct past *s = cw_arena_alloc(q->arena, 1, sizeof *s);
-	const struct cw_rest_object *o = &cw_rest_query_list_history_object;
+	struct cw_rest_list *l = cw_rest_take_list(
+		q, &cw_rest_tenure_object, &cw_rest_query_list_history_object, sizeof(struct past));
 
-	if (!asked || !l || !s) {
-		cw_rest_problem_code(q, -ENOMEM);
+	if (!l || !take_filter(q, l->asked, l->mine))
 		return;
-	}
-	if (!cw_rest_take_query(q, o, asked) || !take_filter(q, asked, s))
-		return;
-	*l = (struct cw_rest_list){
-		.row = &cw_rest_tenure_object,
-		.query = o,
-		.asked = asked,
-		.limit = asked->limit,
-		.cursor = asked->cursor,
-		.count = CW_REST_HAS(o, asked, count),
-		.page = page,
-		.total = total,
-		.mine = s,
-	};
+	l->page = page;
+	l->total = total;
 	q->mine = l;
-	audit(q, asked);
+	audit(q, l->asked);
 }
 
 /* ---- audit ---- */
@@ -256,17 +241,16 @@ static int audit_page(struct cw_rest_request *q, struct cw_rest_list *l, struct 
 
 void cw_rest_do_listAudit(struct cw_rest_request *q)
 {
-	struct cw_rest_query_list_audit *asked = cw_arena_alloc(q->arena, 1, sizeof *asked);
-	struct cw_rest_list *l = cw_arena_alloc(q->arena, 1, sizeof *l);
-	struct log *s = cw_arena_alloc(q->arena, 1, sizeof *s);
 	const struct cw_rest_object *o = &cw_rest_query_list_audit_object;
+	struct cw_rest_list *l =
+		cw_rest_take_list(q, &cw_rest_audit_entry_object, o, sizeof(struct log));
+	const struct cw_rest_query_list_audit *asked;
+	struct log *s;
 
-	if (!asked || !l || !s) {
-		cw_rest_problem_code(q, -ENOMEM);
+	if (!l)
 		return;
-	}
-	if (!cw_rest_take_query(q, o, asked))
-		return;
+	asked = l->asked;
+	s = l->mine;
 	s->filter = (struct cw_audit_filter){
 		.actor = asked->actor,
 		.verb = asked->verb,
@@ -274,14 +258,6 @@ void cw_rest_do_listAudit(struct cw_rest_request *q)
 		.from_wall_s = CW_REST_HAS(o, asked, from) ? asked->from : 0,
 		.to_wall_s = CW_REST_HAS(o, asked, to) ? asked->to : 0,
 	};
-	*l = (struct cw_rest_list){
-		.row = &cw_rest_audit_entry_object,
-		.query = o,
-		.asked = asked,
-		.limit = asked->limit,
-		.cursor = asked->cursor,
-		.page = audit_page,
-		.mine = s,
-	};
+	l->page = audit_page;
 	cw_rest_list(q, l);
 }

@@ -199,25 +199,16 @@ static int runs_page(struct cw_rest_request *q, struct cw_rest_list *l, struct c
 static void answer_runs(struct cw_rest_request *q)
 {
 	struct asked *a = q->mine;
-	struct cw_rest_query_list_runs *asked = cw_arena_alloc(q->arena, 1, sizeof *asked);
-	struct cw_rest_list *l = cw_arena_alloc(q->arena, 1, sizeof *l);
+	struct cw_rest_list *l =
+		cw_rest_take_list(q, &cw_rest_job_run_object, &cw_rest_query_list_runs_object, 0);
+	const struct cw_rest_query_list_runs *asked;
 
-	if (!asked || !l) {
-		cw_rest_problem_code(q, -ENOMEM);
+	if (!l)
 		return;
-	}
-	if (!cw_rest_take_query(q, &cw_rest_query_list_runs_object, asked))
-		return;
+	asked = l->asked;
 	a->results = (unsigned) asked->result;
-	*l = (struct cw_rest_list){
-		.row = &cw_rest_job_run_object,
-		.query = &cw_rest_query_list_runs_object,
-		.asked = asked,
-		.limit = asked->limit,
-		.cursor = asked->cursor,
-		.page = runs_page,
-		.mine = a,
-	};
+	l->page = runs_page;
+	l->mine = a;
 	cw_rest_list(q, l);
 }
 

@@ -183,28 +183,15 @@ static bool take_filter(
 
 void cw_rest_do_listLeases(struct cw_rest_request *q)
 {
-	struct cw_rest_query_list_leases *asked = cw_arena_alloc(q->arena, 1, sizeof *asked);
-	struct cw_rest_list *l = cw_arena_alloc(q->arena, 1, sizeof *l);
-	struct listing *s = cw_arena_alloc(q->arena, 1, sizeof *s);
+	struct cw_rest_list *l = cw_rest_take_list(q, &cw_rest_lease_object,
+		&cw_rest_query_list_leases_object, sizeof(struct listing));
+	struct listing *s = l ? l->mine : NULL;
 
-	if (!asked || !l || !s) {
-		cw_rest_problem_code(q, -ENOMEM);
+	if (!l || !take_filter(q, l->asked, s))
 		return;
-	}
-	if (!cw_rest_take_query(q, &cw_rest_query_list_leases_object, asked) ||
-		!take_filter(q, asked, s))
-		return;
-	*l = (struct cw_rest_list){
-		.row = &cw_rest_lease_object,
-		.query = &cw_rest_query_list_leases_object,
-		.asked = asked,
-		.limit = asked->limit,
-		.cursor = asked->cursor,
-		.count = CW_REST_HAS(&cw_rest_query_list_leases_object, asked, count),
-		.page = page,
-		.total = total,
-		.mine = s,
-	};
+	l->page = page;
+	if (!s->q) /* which the store does not know of */
+		l->total = total;
 	cw_rest_list(q, l);
 }
 

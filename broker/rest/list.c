@@ -25,6 +25,42 @@ static bool take_accept(struct cw_rest_request *q, struct cw_rest_list *l)
 	return false;
 }
 
+/* Copies the query's member of this name, if it has one and it was asked for. */
+static bool asked_for(const struct cw_rest_list *l, const char *name, void *to, size_t n)
+{
+	for (unsigned i = 0; i < l->query->n; i++) {
+		const struct cw_rest_field *f = &l->query->fields[i];
+
+		if (strcmp(f->name, name) != 0 || f->size != n ||
+			!cw_rest_has(l->query, l->asked, f->offset))
+			continue;
+		memcpy(to, (const char *) l->asked + f->offset, n);
+		return true;
+	}
+	return false;
+}
+
+struct cw_rest_list *cw_rest_take_list(struct cw_rest_request *q, const struct cw_rest_object *row,
+	const struct cw_rest_object *query, size_t mine)
+{
+	struct cw_rest_list *l = cw_arena_alloc(q->arena, 1, sizeof *l);
+	void *asked = cw_arena_alloc(q->arena, 1, query->size);
+	void *own = cw_arena_alloc(q->arena, 1, mine ? mine : 1);
+	uint8_t exact;
+
+	if (!l || !asked || !own) {
+		cw_rest_problem_code(q, -ENOMEM);
+		return NULL;
+	}
+	if (!cw_rest_take_query(q, query, asked))
+		return NULL;
+	*l = (struct cw_rest_list){.row = row, .query = query, .asked = asked, .mine = own};
+	(void) asked_for(l, "limit", &l->limit, sizeof l->limit);
+	(void) asked_for(l, "cursor", &l->cursor, sizeof l->cursor);
+	l->count = asked_for(l, "count", &exact, sizeof exact);
+	return l;
+}
+
 /* What a cursor is bound to. */
 static struct cw_slice filter_of(struct cw_rest_request *q, const struct cw_rest_list *l)
 {
@@ -60,6 +96,8 @@ static bool take_cursor(struct cw_rest_request *q, struct cw_rest_list *l)
 
 void cw_rest_row(struct cw_rest_request *q, const struct cw_rest_list *l, const void *row)
 {
+	if (l->counting)
+		return;
 	if (l->as == CW_MEDIA_JSON)
 		cw_rest_render(&q->out, l->row, row);
 	else if (l->as == CW_MEDIA_NDJSON)
@@ -82,6 +120,22 @@ static int fill_page(struct cw_rest_request *q, struct cw_rest_list *l, unsigned
 		n += (unsigned) r;
 	}
 	return 0;
+}
+
+static int count_rows(struct cw_rest_request *q, struct cw_rest_list *l, uint64_t *ret)
+{
+	struct cw_cursor from_start = {0};
+	int r = 0;
+
+	*ret = 0;
+	l->counting = true;
+	l->more = true;
+	while (r >= 0 && l->more) {
+		r = l->page(q, l, q->reader, &from_start, STREAM_ROWS, &l->more);
+		*ret += r > 0 ? (uint64_t) r : 0;
+	}
+	l->counting = false;
+	return r < 0 ? r : 0;
 }
 
 static unsigned rows_of_page(const struct cw_rest_list *l)
@@ -115,23 +169,24 @@ static void put_page(struct cw_rest_request *q, struct cw_rest_list *l)
 {
 	char next[CW_CURSOR_STRLEN];
 	uint64_t total = 0;
+	bool more;
 	int r;
 
 	cw_rest_list_begin(&q->out);
 	r = fill_page(q, l, rows_of_page(l));
-	if (r == 0 && l->more)
+	more = l->more;
+	if (r == 0 && more)
 		r = cw_cursor_make(
 			&q->rest->cursor_key, q->operation->name, filter_of(q, l), l->at, next);
-	if (r == 0 && l->count && l->total)
-		r = l->total(q, l, q->reader, &total);
+	if (r == 0 && l->count)
+		r = l->total ? l->total(q, l, q->reader, &total) : count_rows(q, l, &total);
 	if (r < 0) {
 		cw_rest_problem_code(q, r);
 		return;
 	}
-	if (l->more) {
+	if (more)
 		add_link(q, next);
-	}
-	cw_rest_list_end(&q->out, l->more ? next : NULL, l->count && l->total ? &total : NULL);
+	cw_rest_list_end(&q->out, more ? next : NULL, l->count ? &total : NULL);
 	cw_rest_answer_json(q, 200);
 }
 

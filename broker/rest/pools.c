@@ -98,41 +98,20 @@ static int page(struct cw_rest_request *q, struct cw_rest_list *l, struct cw_sto
 	return n < 0 ? n : shown;
 }
 
-static int total(
-	struct cw_rest_request *q, struct cw_rest_list *l, struct cw_store_reader *r, uint64_t *ret)
-{
-	struct listing *s = l->mine;
-	uint64_t after = 0, count = 0;
-	int n;
-
-	(void) q;
-	while ((n = cw_read_pools(r, after, s->rows, CW_ARRAY_LEN(s->rows))) > 0) {
-		for (int i = 0; i < n; i++)
-			count += wanted(s, &s->rows[i]);
-		after = s->rows[n - 1].id;
-	}
-	*ret = count;
-	return n;
-}
-
 void cw_rest_do_listPools(struct cw_rest_request *q)
 {
-	const struct cw_rest_object *o = &cw_rest_query_list_pools_object;
-	struct cw_rest_query_list_pools *asked = cw_arena_alloc(q->arena, 1, sizeof *asked);
-	struct cw_rest_list *l = cw_arena_alloc(q->arena, 1, sizeof *l);
-	struct listing *s = cw_arena_alloc(q->arena, 1, sizeof *s);
+	struct cw_rest_list *l = cw_rest_take_list(
+		q, &cw_rest_pool_object, &cw_rest_query_list_pools_object, sizeof(struct listing));
+	struct listing *s = l ? l->mine : NULL;
 	struct cw_tep tep;
 	int r;
 
-	if (!asked || !l || !s) {
-		cw_rest_problem_code(q, -ENOMEM);
+	if (!l || !cw_rest_reader(q))
 		return;
-	}
-	if (!cw_rest_take_query(q, o, asked) || !cw_rest_reader(q))
-		return;
-	s->asked = asked;
-	if (asked->tep) {
-		r = cw_read_tep(q->reader, asked->tep, &tep);
+	l->page = page;
+	s->asked = l->asked;
+	if (s->asked->tep) {
+		r = cw_read_tep(q->reader, s->asked->tep, &tep);
 		if (r == 0)
 			cw_rest_problem_query(q, "tep", "there is no such tunnel end point");
 		else if (r < 0)
@@ -141,17 +120,6 @@ void cw_rest_do_listPools(struct cw_rest_request *q)
 			return;
 		s->tep = tep.id;
 	}
-	*l = (struct cw_rest_list){
-		.row = &cw_rest_pool_object,
-		.query = o,
-		.asked = asked,
-		.limit = asked->limit,
-		.cursor = asked->cursor,
-		.count = CW_REST_HAS(o, asked, count),
-		.page = page,
-		.total = total,
-		.mine = s,
-	};
 	cw_rest_list(q, l);
 }
 

@@ -49,7 +49,6 @@ static const struct kind exclusions = {
 struct job {
 	const struct kind *kind;
 	struct cw_pool pool;
-	struct cw_rest_query_list_ranges asked;
 	struct cw_range rows[64];
 };
 
@@ -131,34 +130,17 @@ static int page(struct cw_rest_request *q, struct cw_rest_list *l, struct cw_sto
 	return n;
 }
 
-/* The queries of both have the same members. */
 static void list(
 	struct cw_rest_request *q, const struct kind *kind, const struct cw_rest_object *query)
 {
-	struct cw_rest_list *l = cw_arena_alloc(q->arena, 1, sizeof *l);
-	struct cw_rest_query_list_ranges asked = {0};
-	struct job *j;
+	struct cw_rest_list *l = cw_rest_take_list(q, kind->object, query, 0);
 
-	if (!l) {
-		cw_rest_problem_code(q, -ENOMEM);
+	if (!l)
 		return;
-	}
-	if (!cw_rest_take_query(q, query, &asked))
-		return;
-	j = take_job(q, kind);
-	if (!j)
-		return;
-	j->asked = asked;
-	*l = (struct cw_rest_list){
-		.row = kind->object,
-		.query = query,
-		.asked = &j->asked,
-		.limit = j->asked.limit,
-		.cursor = j->asked.cursor,
-		.page = page,
-		.mine = j,
-	};
-	cw_rest_list(q, l);
+	l->mine = take_job(q, kind);
+	l->page = page;
+	if (l->mine)
+		cw_rest_list(q, l);
 }
 
 /* ---- what is in the way ---- */

@@ -126,25 +126,6 @@ static int page(struct cw_rest_request *q, struct cw_rest_list *l, struct cw_sto
 	return n < 0 ? n : shown;
 }
 
-static int total(
-	struct cw_rest_request *q, struct cw_rest_list *l, struct cw_store_reader *r, uint64_t *ret)
-{
-	struct listing *s = l->mine;
-	uint64_t after = 0, count = 0;
-	int n;
-
-	(void) q;
-	if (!s->pool && !s->owner[0] && !s->has_prefix)
-		return cw_count_rows(r, CW_TABLE_RESERVATIONS, ret);
-	while ((n = cw_read_reservations(r, after, s->rows, CW_ARRAY_LEN(s->rows))) > 0) {
-		for (int i = 0; i < n; i++)
-			count += wanted(s, &s->rows[i]);
-		after = s->rows[n - 1].id;
-	}
-	*ret = count;
-	return n;
-}
-
 /* The query's names; what is not there is the client's mistake. */
 static bool take_filter(struct cw_rest_request *q, struct listing *s)
 {
@@ -176,30 +157,16 @@ static bool take_filter(struct cw_rest_request *q, struct listing *s)
 
 void cw_rest_do_listReservations(struct cw_rest_request *q)
 {
-	const struct cw_rest_object *o = &cw_rest_query_list_reservations_object;
-	struct cw_rest_query_list_reservations *asked = cw_arena_alloc(q->arena, 1, sizeof *asked);
-	struct cw_rest_list *l = cw_arena_alloc(q->arena, 1, sizeof *l);
-	struct listing *s = cw_arena_alloc(q->arena, 1, sizeof *s);
+	struct cw_rest_list *l = cw_rest_take_list(q, &cw_rest_reservation_object,
+		&cw_rest_query_list_reservations_object, sizeof(struct listing));
+	struct listing *s = l ? l->mine : NULL;
 
-	if (!asked || !l || !s) {
-		cw_rest_problem_code(q, -ENOMEM);
+	if (!l)
 		return;
-	}
-	s->asked = asked;
-	if (!cw_rest_take_query(q, o, asked) || !take_filter(q, s))
-		return;
-	*l = (struct cw_rest_list){
-		.row = &cw_rest_reservation_object,
-		.query = o,
-		.asked = asked,
-		.limit = asked->limit,
-		.cursor = asked->cursor,
-		.count = CW_REST_HAS(o, asked, count),
-		.page = page,
-		.total = total,
-		.mine = s,
-	};
-	cw_rest_list(q, l);
+	l->page = page;
+	s->asked = l->asked;
+	if (take_filter(q, s))
+		cw_rest_list(q, l);
 }
 
 /* ---- make ---- */

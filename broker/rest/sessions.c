@@ -43,8 +43,8 @@ static struct cw_rest_session shown(const struct cw_tsp_session_info *s)
 /* ---- list ---- */
 
 struct listing {
-	struct cw_rest_query_list_sessions asked;
-	struct cw_tsp_session_info *row;
+	const struct cw_rest_query_list_sessions *asked;
+	struct cw_tsp_session_info row[ROWS_MAX];
 	unsigned n, room;
 	bool more; /* behind the last row */
 };
@@ -65,7 +65,7 @@ static bool note(void *arg, const struct cw_tsp_session_info *info)
 	struct listing *s = arg;
 	const struct cw_rest_session row = shown(info);
 
-	if (!wanted(&s->asked, &row))
+	if (!wanted(s->asked, &row))
 		return true;
 	s->more = s->n == s->room;
 	if (!s->more)
@@ -102,28 +102,15 @@ static int page(struct cw_rest_request *q, struct cw_rest_list *l, struct cw_sto
 
 void cw_rest_do_listSessions(struct cw_rest_request *q)
 {
-	const struct cw_rest_object *o = &cw_rest_query_list_sessions_object;
-	struct cw_rest_list *l = cw_arena_alloc(q->arena, 1, sizeof *l);
-	struct listing *s = cw_arena_alloc(q->arena, 1, sizeof *s);
+	struct cw_rest_list *l = cw_rest_take_list(q, &cw_rest_session_object,
+		&cw_rest_query_list_sessions_object, sizeof(struct listing));
+	struct listing *s = l ? l->mine : NULL;
 
-	if (s)
-		s->row = cw_arena_alloc(q->arena, ROWS_MAX, sizeof *s->row);
-	if (!l || !s || !s->row) {
-		cw_rest_problem_code(q, -ENOMEM);
+	if (!l)
 		return;
-	}
-	if (!cw_rest_take_query(q, o, &s->asked))
-		return;
-	*l = (struct cw_rest_list){
-		.row = &cw_rest_session_object,
-		.query = o,
-		.asked = &s->asked,
-		.limit = s->asked.limit,
-		.cursor = s->asked.cursor,
-		.page = page,
-		.collect = collect,
-		.mine = s,
-	};
+	s->asked = l->asked;
+	l->page = page;
+	l->collect = collect;
 	cw_rest_list(q, l);
 }
 

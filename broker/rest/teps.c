@@ -129,7 +129,7 @@ void cw_rest_do_getTep(struct cw_rest_request *q)
 /* ---- list ---- */
 
 struct listing {
-	struct cw_rest_query_list_teps asked;
+	const struct cw_rest_query_list_teps *asked;
 	struct view *v; /* all there were when the request came */
 	size_t n;
 };
@@ -138,8 +138,8 @@ static bool wanted(const struct listing *s, const struct view *v)
 {
 	const struct cw_rest_tep shown = show_tep(v);
 
-	return (!s->asked.name || strcmp(s->asked.name, v->tep.name) == 0) &&
-	       (!s->asked.state || s->asked.state & 1u << shown.state);
+	return (!s->asked->name || strcmp(s->asked->name, v->tep.name) == 0) &&
+	       (!s->asked->state || s->asked->state & 1u << shown.state);
 }
 
 static int page(struct cw_rest_request *q, struct cw_rest_list *l, struct cw_store_reader *r,
@@ -165,22 +165,9 @@ static int page(struct cw_rest_request *q, struct cw_rest_list *l, struct cw_sto
 	return (int) shown;
 }
 
-static int total(
-	struct cw_rest_request *q, struct cw_rest_list *l, struct cw_store_reader *r, uint64_t *ret)
-{
-	struct listing *s = l->mine;
-
-	(void) q;
-	(void) r;
-	*ret = 0;
-	for (size_t i = 0; i < s->n; i++)
-		*ret += wanted(s, &s->v[i]);
-	return 0;
-}
-
 static void ask_all(struct cw_rest_request *q)
 {
-	struct listing *s = q->mine;
+	struct listing *s = ((struct cw_rest_list *) q->mine)->mine;
 
 	for (size_t i = 0; i < s->n; i++)
 		s->v[i].known = cw_engine_tep_status(q->rest->parts.engine, s->v[i].tep.id,
@@ -189,26 +176,7 @@ static void ask_all(struct cw_rest_request *q)
 
 static void list(struct cw_rest_request *q)
 {
-	const struct cw_rest_object *o = &cw_rest_query_list_teps_object;
-	struct cw_rest_list *l = cw_arena_alloc(q->arena, 1, sizeof *l);
-	struct listing *s = q->mine;
-
-	if (!l) {
-		cw_rest_problem_code(q, -ENOMEM);
-		return;
-	}
-	*l = (struct cw_rest_list){
-		.row = &cw_rest_tep_object,
-		.query = o,
-		.asked = &s->asked,
-		.limit = s->asked.limit,
-		.cursor = s->asked.cursor,
-		.count = CW_REST_HAS(o, &s->asked, count),
-		.page = page,
-		.total = total,
-		.mine = s,
-	};
-	cw_rest_list(q, l);
+	cw_rest_list(q, q->mine);
 }
 
 /* There are few of them: all are read before the loop is asked about them. */
@@ -239,17 +207,16 @@ static int read_all(struct cw_rest_request *q, struct listing *s)
 
 void cw_rest_do_listTeps(struct cw_rest_request *q)
 {
-	struct listing *s = cw_arena_alloc(q->arena, 1, sizeof *s);
+	struct cw_rest_list *l = cw_rest_take_list(
+		q, &cw_rest_tep_object, &cw_rest_query_list_teps_object, sizeof(struct listing));
+	struct listing *s = l ? l->mine : NULL;
 	int r;
 
-	if (!s) {
-		cw_rest_problem_code(q, -ENOMEM);
+	if (!l || !cw_rest_reader(q))
 		return;
-	}
-	if (!cw_rest_take_query(q, &cw_rest_query_list_teps_object, &s->asked) ||
-		!cw_rest_reader(q))
-		return;
-	q->mine = s;
+	s->asked = l->asked;
+	l->page = page;
+	q->mine = l;
 	r = read_all(q, s);
 	if (r < 0)
 		cw_rest_problem_code(q, r);

@@ -95,36 +95,14 @@ static int page(struct cw_rest_request *q, struct cw_rest_list *l, struct cw_sto
 	return n;
 }
 
-static int total(
-	struct cw_rest_request *q, struct cw_rest_list *l, struct cw_store_reader *r, uint64_t *ret)
-{
-	(void) q;
-	(void) l;
-	return cw_count_rows(r, CW_TABLE_TOKENS, ret);
-}
-
 void cw_rest_do_listTokens(struct cw_rest_request *q)
 {
-	const struct cw_rest_object *o = &cw_rest_query_list_tokens_object;
-	struct cw_rest_query_list_tokens *asked = cw_arena_alloc(q->arena, 1, sizeof *asked);
-	struct cw_rest_list *l = cw_arena_alloc(q->arena, 1, sizeof *l);
+	struct cw_rest_list *l =
+		cw_rest_take_list(q, &cw_rest_token_object, &cw_rest_query_list_tokens_object, 0);
 
-	if (!asked || !l) {
-		cw_rest_problem_code(q, -ENOMEM);
+	if (!l)
 		return;
-	}
-	if (!cw_rest_take_query(q, o, asked))
-		return;
-	*l = (struct cw_rest_list){
-		.row = &cw_rest_token_object,
-		.query = o,
-		.asked = asked,
-		.limit = asked->limit,
-		.cursor = asked->cursor,
-		.count = CW_REST_HAS(o, asked, count),
-		.page = page,
-		.total = total,
-	};
+	l->page = page;
 	cw_rest_list(q, l);
 }
 

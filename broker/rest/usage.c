@@ -84,23 +84,12 @@ static int page(struct cw_rest_request *q, struct cw_rest_list *l, struct cw_sto
 
 void cw_rest_do_listUsage(struct cw_rest_request *q)
 {
-	struct cw_rest_query_list_usage *asked = cw_arena_alloc(q->arena, 1, sizeof *asked);
-	struct cw_rest_list *l = cw_arena_alloc(q->arena, 1, sizeof *l);
+	struct cw_rest_list *l =
+		cw_rest_take_list(q, &cw_rest_usage_object, &cw_rest_query_list_usage_object, 0);
 
-	if (!asked || !l) {
-		cw_rest_problem_code(q, -ENOMEM);
+	if (!l)
 		return;
-	}
-	if (!cw_rest_take_query(q, &cw_rest_query_list_usage_object, asked))
-		return;
-	*l = (struct cw_rest_list){
-		.row = &cw_rest_usage_object,
-		.query = &cw_rest_query_list_usage_object,
-		.asked = asked,
-		.limit = asked->limit,
-		.cursor = asked->cursor,
-		.page = page,
-	};
+	l->page = page;
 	cw_rest_list(q, l);
 }
 
