@@ -9,10 +9,12 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/addr.h"
@@ -184,6 +186,30 @@ static int keep_server_name(struct cw_tls_ctx *ctx, const char *name)
 		cw_addr4_parse(name, n, &a4) == 0 || cw_addr6_parse(name, n, &a6) == 0;
 	ctx->server_name = cw_strndup(name, n);
 	return ctx->server_name ? 0 : fail(-ENOMEM, "out of memory", NULL);
+}
+
+int cw_tls_expiry(const char *file, int64_t *ret_wall_s)
+{
+	int64_t first = INT64_MAX;
+	int r = check_file(file);
+	BIO *bio = r == 0 ? BIO_new_file(file, "r") : NULL;
+	X509 *cert;
+
+	while (bio && (cert = PEM_read_bio_X509(bio, NULL, no_passphrase, NULL))) {
+		struct tm tm;
+		bool good = ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm) == 1;
+		int64_t end = good ? timegm(&tm) : 0;
+
+		first = end < first ? end : first;
+		X509_free(cert);
+	}
+	(void) BIO_free(bio);
+	ERR_clear_error();
+	if (r == 0 && first == INT64_MAX)
+		r = fail(CW_E_SYNTAX, file, "no certificate is in it");
+	if (r == 0)
+		*ret_wall_s = first;
+	return r;
 }
 
 int cw_tls_ctx_new(const struct cw_tls_config *conf, struct cw_tls_ctx **ret)

@@ -30,6 +30,9 @@ const char *cw_tls_error(void);
  * for a configuration that cannot work; -ENOMEM.
  * Given. */
 int cw_tls_ctx_new(const struct cw_tls_config *conf, struct cw_tls_ctx **ret) CW_MUST_CHECK;
+/* When the first certificate of a PEM file ends, in seconds since 1970. 0; -ENOENT and the like; CW_E_SYNTAX: there is
+ * none. */
+int cw_tls_expiry(const char *file, int64_t *ret_wall_s) CW_MUST_CHECK;
 struct cw_tls_ctx *cw_tls_ctx_free(struct cw_tls_ctx *ctx);
 /* Given; borrows ctx until freed. */
 int cw_tls_new(struct cw_tls_ctx *ctx, struct cw_tls **ret) CW_MUST_CHECK;

@@ -74,6 +74,8 @@ static bool same_fixed(
 		return a->rest.streams == b->rest.streams;
 	case CW_FIXED_REST_REQUESTS:
 		return a->rest.requests_per_token == b->rest.requests_per_token;
+	case CW_FIXED_REST_NAMES:
+		return same_text(a->rest.names, b->rest.names);
 	case CW_FIXED_REST_ADMINS:
 		return same_text(a->rest.admins, b->rest.admins);
 	case CW_FIXED_REST_OPERATORS:

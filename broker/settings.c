@@ -192,6 +192,14 @@ static int check_role(const char *v, const char **ret_want)
 		"a user, @GROUP or cert:NAME", ret_want);
 }
 
+static int check_host(const char *v, const char **ret_want)
+{
+	return want(v[0] && strlen(v) < 254 &&
+			    strspn(v, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "0123456789-._") == strlen(v),
+		"a host name without a port", ret_want);
+}
+
 static int check_password(const char *v, const char **ret_want)
 {
 	bool good = v[0] && strlen(v) < 256;

@@ -31,6 +31,7 @@
 	X(REST_CERT, "rest", ".", "cert")                   \
 	X(REST_KEY, "rest", ".", "key")                     \
 	X(REST_CA, "rest", ".", "ca")                       \
+	X(REST_NAMES, "rest", ".", "names")                 \
 	X(REST_ADMINS, "rest", ".", "admins")               \
 	X(REST_OPERATORS, "rest", ".", "operators")         \
 	X(REST_VIEWERS, "rest", ".", "viewers")             \
@@ -82,7 +83,7 @@ struct cw_config_rest {
 	char *socket; /* NULL: none */
 	struct cw_endpoint *listen;
 	size_t n_listen;
-	char *admins, *operators, *viewers;
+	char *names, *admins, *operators, *viewers;
 	char *cert, *key, *ca;
 	int cert_line, key_line, ca_line;
 	unsigned connections, streams, requests_per_token;

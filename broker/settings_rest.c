@@ -36,8 +36,9 @@ bool cw_config_rest_build(struct cw_config *c, const struct cw_conf *f)
 		!cw_config_get_path(c, s, "socket", &r->socket))
 		return false;
 	return cw_config_get_listen(c, s, &r->listen, &r->n_listen) &&
-	       get_list(s, "admins", &r->admins) && get_list(s, "operators", &r->operators) &&
-	       get_list(s, "viewers", &r->viewers) && cw_config_get_path(c, s, "cert", &r->cert) &&
+	       get_list(s, "names", &r->names) && get_list(s, "admins", &r->admins) &&
+	       get_list(s, "operators", &r->operators) && get_list(s, "viewers", &r->viewers) &&
+	       cw_config_get_path(c, s, "cert", &r->cert) &&
 	       cw_config_get_path(c, s, "key", &r->key) && cw_config_get_path(c, s, "ca", &r->ca);
 }
 
@@ -45,6 +46,7 @@ void cw_config_rest_done(struct cw_config_rest *r)
 {
 	(void) cw_free(r->socket);
 	(void) cw_free(r->listen);
+	(void) cw_free(r->names);
 	(void) cw_free(r->admins);
 	(void) cw_free(r->operators);
 	(void) cw_free(r->viewers);

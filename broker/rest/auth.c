@@ -185,6 +185,7 @@ static int accept_token(struct cw_rest_request *q, const struct cw_token *t, enu
 	q->who.via = (uint8_t) via;
 	q->who.scopes = (uint32_t) t->scopes;
 	q->who.expires_wall_s = t->expires_wall_s;
+	(void) snprintf(q->who.name, sizeof q->who.name, "%s", t->name);
 	(void) snprintf(
 		q->who.actor, sizeof q->who.actor, "token:tk_%llu", (unsigned long long) t->id);
 	return 0;

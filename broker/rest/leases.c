@@ -358,7 +358,8 @@ void cw_rest_do_createLease(struct cw_rest_request *q)
 		(void) snprintf(a->principal, sizeof a->principal, "%s", body->owner);
 	else
 		(void) snprintf(a->principal, sizeof a->principal, "rest:%.*s",
-			(int) (sizeof a->principal - sizeof "rest:"), q->who.actor);
+			(int) (sizeof a->principal - sizeof "rest:"),
+			q->who.name[0] ? q->who.name : q->who.actor);
 	(void) snprintf(a->pool, sizeof a->pool, "%s", pool.name);
 	a->client6 = body->ipv6;
 	a->access = CW_ACCESS_REST;

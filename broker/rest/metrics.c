@@ -254,6 +254,24 @@ static void put_request(
 		operation ? operation->path : "other", status, U(n));
 }
 
+static void put_cert(
+	struct cw_rest_request *q, const char *section, const char *which, int64_t ends_s)
+{
+	if (ends_s)
+		put(q, "causeway_cert_not_after_timestamp_seconds{section=\"%s\",certificate=\"%s\"} %lld\n",
+			section, which, (long long) ends_s);
+}
+
+static void put_certs(struct cw_rest_request *q, const struct counted *c)
+{
+	family(q, "causeway_cert_not_after_timestamp_seconds", "gauge", "seconds",
+		"When the first certificate ends that the broker shows, or knows clients by.");
+	put_cert(q, "rest", "server", q->rest->cert_ends_s);
+	put_cert(q, "rest", "client-ca", q->rest->ca_ends_s);
+	put_cert(q, "tls", "server", c->tsp.cert_ends_s);
+	put_cert(q, "tls", "client-ca", c->tsp.ca_ends_s);
+}
+
 static void put_server(struct cw_rest_request *q, const struct counted *c)
 {
 	family(q, "causeway_http_requests", "counter", NULL,
@@ -308,6 +326,7 @@ static void answer(struct cw_rest_request *q)
 	put_store(q);
 	put_teps(q, c);
 	put_access(q, &c->tsp);
+	put_certs(q, c);
 	put_server(q, c);
 	put(q, "# EOF\n");
 	cw_rest_answer(q, 200, "application/openmetrics-text; version=1.0.0; charset=utf-8");

@@ -15,9 +15,11 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/tls.h"
 #include "broker/rest/assets.h"
 #include "broker/rest/handlers.h"
 #include "broker/rest/listen.h"
+#include "broker/rest/origin.h"
 #include "broker/rest/rest_int.h"
 #include "schema/rest/json_in.h"
 #include "schema/rest/resources.h"
@@ -147,6 +149,29 @@ static bool is_ours(struct cw_rest_request *q)
 	return false;
 }
 
+/* Before anything is told: pages of strangers ask by names of theirs. Who has the socket is no
+ * browser, and TLS has looked at the name. */
+static bool is_meant(struct cw_rest_request *q, enum cw_rest_method m)
+{
+	const char *host = cw_rest_header(q, "Host"), *origin = cw_rest_header(q, "Origin");
+
+	if (q->who.is_unix)
+		return true;
+	if (host && !q->who.is_tls &&
+		!cw_rest_host_is_ours(host, q->rest->parts.config->rest.names)) {
+		q->close = true;
+		cw_rest_problem(q, CW_PROBLEM_MISDIRECTED,
+			"ask by address or localhost, or by a name that section rest has in names");
+		return false;
+	}
+	if (origin && m != CW_REST_GET && !cw_rest_origin_is_ours(origin, host ? host : "")) {
+		cw_rest_problem(q, CW_PROBLEM_FOREIGN_ORIGIN,
+			"Origin is another one than Host; only the broker's own pages may do this");
+		return false;
+	}
+	return true;
+}
+
 static bool identify(struct cw_rest_request *q)
 {
 	int r = cw_rest_auth_credentials(q->rest->auth, q);
@@ -176,6 +201,8 @@ bool cw_rest_admit(struct cw_rest_request *q, const char *method)
 		cw_rest_problem(q, CW_PROBLEM_SHUTTING_DOWN, NULL);
 		return false;
 	}
+	if (!is_meant(q, m))
+		return false;
 	if (cw_rest_is_asset(q)) {
 		if (m == CW_REST_GET)
 			return true;
@@ -277,6 +304,10 @@ static int open_tls(struct cw_rest *r, struct cw_rest_server_conf *sc)
 	sc->tls_cert = cert;
 	sc->tls_key = key;
 	sc->tls_ca = ca;
+	if (e == 0)
+		e = cw_tls_expiry(conf->cert, &r->cert_ends_s);
+	if (e == 0 && conf->ca)
+		e = cw_tls_expiry(conf->ca, &r->ca_ends_s);
 	if (e == 0)
 		e = cw_rest_listener_open(r, sc, &r->listener[r->n_listeners]);
 	else

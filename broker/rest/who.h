@@ -12,6 +12,7 @@
 struct cw_rest_who {
 	char actor
 		[CW_PRINCIPAL_MAX]; /* "uid:0", "token:tk_7", "cert:NAME"; "" as long as unknown */
+	char name[CW_NAME_MAX];     /* of the token; "": none */
 	char peer[64];              /* "unix", "192.0.2.7" */
 	uint32_t scopes;
 	uint64_t token;         /* its id, or 0 */

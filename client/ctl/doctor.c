@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Looks for what is wrong with the broker: can it be reached, is it ready, do the clocks agree, and its tunnel end points,
- * jobs, pools and backups. */
+ * jobs, pools, backups and certificates. */
 #include "config.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@
 #include "client/ctl/value.h"
 #include "schema/rest/rfc3339.h"
 
-enum { SKEW_S = 2, BACKUP_AGE_S = 2 * 86400 };
+enum { SKEW_S = 2, BACKUP_AGE_S = 2 * 86400, CERT_LEFT_S = 21 * 86400 };
 
 struct doctor {
 	struct cw_ctl *c;
@@ -212,6 +212,42 @@ static void backups(struct doctor *d, uint64_t most_s)
 	json_decref(v);
 }
 
+/* The certificates that are in force: a file that was renewed and not taken over yet is no help. */
+static void certificates(struct doctor *d)
+{
+	static const char name[] = "causeway_cert_not_after_timestamp_seconds";
+	struct cw_ctl_request q = {.method = CW_REST_GET,
+		.path = "/metrics",
+		.accept = "application/openmetrics-text"};
+	char check[80], section[16], which[16], at[CW_RFC3339_STRLEN];
+	struct cw_ctl_answer a;
+	double end;
+	int r = cw_ctl_try(d->c, &q, &a);
+
+	if (r != CW_EXIT_OK) {
+		d->r = r;
+		return;
+	}
+	if (a.status != 200)
+		tell(d, "certificates", a.status == 401 || a.status == 403,
+			"not looked at: the metrics give HTTP status %ld", a.status);
+	for (const char *p = a.status == 200 && a.body ? a.body : ""; *p;
+		p += strcspn(p, "\n"), p += *p == '\n') {
+		/* NOLINTNEXTLINE(cert-err34-c): no numbers */
+		if (!cw_ctl_sample(p, name, NULL, &end) ||
+			sscanf(p + sizeof name - 1,
+				"{section=\"%15[^\"]\",certificate=\"%15[^\"]\"}", section,
+				which) != 2 ||
+			!(end > 0 && end <= CW_RFC3339_MAX))
+			continue;
+		(void) snprintf(check, sizeof check, "certificate %s %s", section, which);
+		tell(d, check, (int64_t) end - d->c->now_s > CERT_LEFT_S, "ends at %s%s",
+			cw_rfc3339_str((int64_t) end, at),
+			(int64_t) end <= d->c->now_s ? ": it is over" : "");
+	}
+	cw_ctl_answer_done(&a);
+}
+
 int cw_ctl_run_doctor(struct cw_ctl *c)
 {
 	const char *age = cw_ctl_value(c->line, "backup-age");
@@ -235,6 +271,8 @@ int cw_ctl_run_doctor(struct cw_ctl *c)
 		jobs(&d);
 	if (!d.r)
 		backups(&d, most_s);
+	if (!d.r)
+		certificates(&d);
 	if (d.r && !c->out.rows) {
 		cw_ctl_out_done(&c->out);
 		return d.r;

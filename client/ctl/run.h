@@ -59,6 +59,8 @@ int cw_ctl_key(const struct cw_ctl *c, const char **ret, char *to, size_t n);
 int cw_ctl_secret(const char *file, char **ret, size_t *ret_n);
 /* A whole file or standard input, at most max octets, NUL-terminated; given. */
 int cw_ctl_slurp(const char *file, size_t max, char **ret, size_t *ret_n);
+/* Value of the sample of /metrics at line, if it is one of this name that has the label (NULL: any). */
+bool cw_ctl_sample(const char *line, const char *name, const char *label, double *ret);
 /* Begins a list with the columns of --columns, or else the command's; a row of it. The exit code. */
 int cw_ctl_begin(struct cw_ctl *c);
 int cw_ctl_row(struct cw_ctl *c, const struct json_t *row);

@@ -29,8 +29,7 @@ struct counters {
 
 /* ---- the counters ---- */
 
-/* Value of the sample at line, if it is one of this name that has the label. */
-static bool sample(const char *line, const char *name, const char *label, double *ret)
+bool cw_ctl_sample(const char *line, const char *name, const char *label, double *ret)
 {
 	size_t n = strlen(name), len = strcspn(line, "\n");
 	const char *blank = memchr(line, ' ', len), *at;
@@ -54,12 +53,12 @@ static void read_counters(const char *text, struct counters *ret)
 			char label[32];
 
 			(void) snprintf(label, sizeof label, "event=\"%s\"", events[i]);
-			if (sample(p, "causeway_leases_total", label, &v))
+			if (cw_ctl_sample(p, "causeway_leases_total", label, &v))
 				ret->leases[i] += v;
 		}
-		if (sample(p, "causeway_alloc_failures_total", NULL, &v))
+		if (cw_ctl_sample(p, "causeway_alloc_failures_total", NULL, &v))
 			ret->failures += v;
-		if (sample(p, "causeway_sessions", NULL, &v))
+		if (cw_ctl_sample(p, "causeway_sessions", NULL, &v))
 			ret->sessions += v;
 	}
 	ret->there = true;

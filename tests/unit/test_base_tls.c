@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -688,6 +689,36 @@ static void out_of_memory(void **state)
 	assert_null(cw_tls_free(NULL));
 }
 
+static void expiry(void **state)
+{
+	static const char *const parts[] = {"leaf.key", "server.pem", "expired.pem", "ca.pem"};
+	int64_t end = -1, now = time(NULL);
+	char text[8192];
+	FILE *from, *to = fopen(path("chain.pem"), "w");
+	size_t n;
+
+	(void) state;
+	assert_int_equal(cw_tls_expiry(path("server.pem"), &end), 0);
+	assert_in_range(end, now + DAY - 100, now + DAY + 1);
+	/* The first end counts, wherever it stands, and what is no certificate does not. */
+	assert_non_null(to);
+	for (unsigned i = 0; i < CW_ARRAY_LEN(parts); i++) {
+		from = fopen(path(parts[i]), "r");
+		assert_non_null(from);
+		n = fread(text, 1, sizeof text, from);
+		assert_int_equal(fwrite(text, 1, n, to), n);
+		assert_int_equal(fclose(from), 0);
+	}
+	assert_int_equal(fclose(to), 0);
+	assert_int_equal(cw_tls_expiry(path("chain.pem"), &end), 0);
+	assert_in_range(end, now - DAY - 100, now - DAY + 1);
+	end = 5;
+	assert_int_equal(cw_tls_expiry(path("leaf.key"), &end), CW_E_SYNTAX);
+	assert_int_equal(cw_tls_expiry(path("rubbish.pem"), &end), CW_E_SYNTAX);
+	assert_int_equal(cw_tls_expiry(path("missing.pem"), &end), -ENOENT);
+	assert_int_equal(end, 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -705,6 +736,7 @@ int main(void)
 		cmocka_unit_test(versions),
 		cmocka_unit_test(bad_configurations),
 		cmocka_unit_test(out_of_memory),
+		cmocka_unit_test(expiry),
 	};
 
 	return cmocka_run_group_tests_name("base/tls", tests, make_files, remove_files);

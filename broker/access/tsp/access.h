@@ -49,6 +49,7 @@ struct cw_tsp_stats {
 	uint64_t udp_datagrams, udp_short, udp_marker, udp_replayed, udp_full, udp_early;
 	uint64_t tls_failures, write_overruns;
 	size_t open[CW_TSP_TRANSPORTS]; /* now */
+	int64_t cert_ends_s, ca_ends_s; /* certificates in force; 0: none */
 };
 
 struct cw_tsp_access {

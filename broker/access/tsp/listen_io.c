@@ -53,8 +53,19 @@ static int tls_new(const struct cw_config *conf, char *why, size_t why_n, struct
 		(void) cw_free(t);
 		return r;
 	}
+	/* They were read just now. Without their dates they are as good. */
+	(void) !cw_tls_expiry(tc.cert_file, &t->cert_ends_s);
+	(void) !(tc.ca_file && cw_tls_expiry(tc.ca_file, &t->ca_ends_s) == 0);
 	*ret = t;
 	return 0;
+}
+
+static void take_tls(struct cw_tsp_io *io, struct cw_tsp_tls *t)
+{
+	(void) cw_tsp_tls_unref(io->tls);
+	io->tls = t;
+	io->access->stats.cert_ends_s = t->cert_ends_s;
+	io->access->stats.ca_ends_s = t->ca_ends_s;
 }
 
 /* ---- listeners ---- */
@@ -261,6 +272,7 @@ int cw_tsp_io_new(struct cw_tsp_access *a, const struct cw_config *conf, unsigne
 	char *why, size_t why_n, struct cw_tsp_io **ret)
 {
 	struct cw_tsp_io *io = cw_zalloc(1, sizeof *io);
+	struct cw_tsp_tls *t = NULL;
 	int r = 0;
 
 	(void) snprintf(why, why_n, "out of memory");
@@ -272,7 +284,9 @@ int cw_tsp_io_new(struct cw_tsp_access *a, const struct cw_config *conf, unsigne
 	cw_list_init(&io->conns);
 	set_cap(io, conf);
 	if (conf->tls)
-		r = tls_new(conf, why, why_n, &io->tls);
+		r = tls_new(conf, why, why_n, &t);
+	if (t)
+		take_tls(io, t);
 	if (r == 0)
 		r = open_all(io, conf, why, why_n);
 	*ret = io; /* also on failure: what is open must be closed by stop, the loop and free */
@@ -288,8 +302,7 @@ int cw_tsp_io_reload(struct cw_tsp_io *io, const struct cw_config *conf, char *w
 		r = tls_new(conf, why, why_n, &t);
 		if (r < 0)
 			return r;
-		(void) cw_tsp_tls_unref(io->tls);
-		io->tls = t;
+		take_tls(io, t);
 	}
 	set_cap(io, conf);
 	return 0;

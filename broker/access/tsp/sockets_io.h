@@ -32,6 +32,7 @@ union cw_tsp_stream {
 struct cw_tsp_tls {
 	unsigned refs;
 	struct cw_tls_ctx *ctx;
+	int64_t cert_ends_s, ca_ends_s;
 };
 
 struct cw_tsp_listener {
