@@ -20,6 +20,18 @@
 
 enum { SECRET_MAX = 4096, DEFAULT_TIMEOUT_S = 60, QUERY_MAX = 16384, SAID_MAX = 2048 };
 
+static FILE *said; /* NULL: standard error */
+
+void cw_ctl_say_to(FILE *f)
+{
+	said = f;
+}
+
+static FILE *to(void)
+{
+	return said ? said : stderr;
+}
+
 /* What the other side and its certificates say is in it: it must not steer the terminal. */
 static CW_PRINTF(1, 0) void say(const char *fmt, va_list ap)
 {
@@ -27,8 +39,9 @@ static CW_PRINTF(1, 0) void say(const char *fmt, va_list ap)
 
 	(void) vsnprintf(text, sizeof text, fmt, ap);
 	cw_ctl_tame(text);
-	(void) fflush(stdout);
-	(void) fprintf(stderr, "causewayctl: %s\n", text);
+	if (!said)
+		(void) fflush(stdout);
+	(void) fprintf(to(), "causewayctl: %s\n", text);
 }
 
 void cw_ctl_say(const char *fmt, ...)
@@ -47,7 +60,7 @@ int cw_ctl_usage(const char *fmt, ...)
 	va_start(ap, fmt);
 	say(fmt, ap);
 	va_end(ap);
-	(void) fputs("Try 'causewayctl --help'.\n", stderr);
+	(void) fputs("Try 'causewayctl --help'.\n", to());
 	return CW_EXIT_USAGE;
 }
 
@@ -272,8 +285,8 @@ static char *member(const json_t *j, const char *name)
 	return json_is_string(v) ? cw_ctl_cell(v) : NULL;
 }
 
-/* said: what stands on the first line. */
-static void tell_errors(const json_t *j, const char *said)
+/* told: what stands on the first line. */
+static void tell_errors(const json_t *j, const char *told)
 {
 	const json_t *errors = json_object_get(j, "errors");
 	json_t *e;
@@ -286,11 +299,11 @@ static void tell_errors(const json_t *j, const char *said)
 		     *detail = member(e, "detail");
 
 		if (pointer && *pointer)
-			(void) fprintf(stderr, "  %s%s%s: %s\n", where ? where : "",
+			(void) fprintf(to(), "  %s%s%s: %s\n", where ? where : "",
 				where && strcmp(where, "body") == 0 ? "" : " ", pointer,
 				detail ? detail : "");
-		else if (detail && !(said && strcmp(said, detail) == 0))
-			(void) fprintf(stderr, "  %s\n", detail);
+		else if (detail && !(told && strcmp(told, detail) == 0))
+			(void) fprintf(to(), "  %s\n", detail);
 	}
 }
 
@@ -313,11 +326,11 @@ int cw_ctl_problem(const struct cw_ctl_answer *a, const char *about)
 			scope ? "; missing: " : "", scope ? scope : "");
 	tell_errors(j, detail);
 	if (a->retry_after_s != UINT64_MAX)
-		(void) fprintf(stderr, "  try again in %" PRIu64 " s\n", a->retry_after_s);
+		(void) fprintf(to(), "  try again in %" PRIu64 " s\n", a->retry_after_s);
 	if (what)
-		(void) fprintf(stderr, "  %s\n", what);
+		(void) fprintf(to(), "  %s\n", what);
 	if (a->status >= 500 && a->request_id[0])
-		(void) fprintf(stderr, "  in the broker's log: request %s\n", a->request_id);
+		(void) fprintf(to(), "  in the broker's log: request %s\n", a->request_id);
 	json_decref(j);
 	return exit_of(a->status);
 }

@@ -14,6 +14,8 @@
 #include "client/ctl/run.h"
 #include "schema/rest/json_in.h"
 
+enum { WATCH_S = 2 };
+
 static int format_of(const struct cw_ctl_line *l, enum cw_ctl_format *ret)
 {
 	const char *name = cw_ctl_value(l, "output");
@@ -29,6 +31,22 @@ static int format_of(const struct cw_ctl_line *l, enum cw_ctl_format *ret)
 	return CW_EXIT_OK;
 }
 
+static bool only_shows(const struct cw_ctl_line *l)
+{
+	const struct cw_ctl_command *cmd = l->command;
+	bool shows = cmd->op == CW_REST_OPS ? cmd->run == cw_ctl_run_doctor
+					    : cw_rest_operation(cmd->op)->method == CW_REST_GET;
+
+	return shows && cmd->run != cw_ctl_run_watch && cmd->run != cw_ctl_run_top &&
+	       !cw_ctl_is_on(l, "follow");
+}
+
+static int show(struct cw_ctl *c, void *arg)
+{
+	(void) arg;
+	return c->line->command->run(c);
+}
+
 static int run(struct cw_ctl_line *l)
 {
 	struct cw_ctl c = {.line = l, .now_s = cw_clock_now(&cw_system_clock).wall_s};
@@ -39,7 +57,12 @@ static int run(struct cw_ctl_line *l)
 		return r;
 	cw_ctl_out_init(&c.out, stdout, format);
 	c.out.quiet = cw_ctl_is_on(l, "quiet");
-	r = l->command->run(&c);
+	if (cw_ctl_is_on(l, "watch")) {
+		if (!only_shows(l))
+			return cw_ctl_usage("--watch goes with what shows something and ends");
+		r = cw_ctl_again(&c, WATCH_S, show, NULL);
+	} else
+		r = l->command->run(&c);
 	cw_ctl_out_done(&c.out);
 	c.http = cw_ctl_http_close(c.http);
 	if (c.token)

@@ -18,7 +18,11 @@
 #include "client/ctl/commands.h"
 #include "client/ctl/out.h"
 
-enum { HELD_MAX = 1000 }; /* rows, of a table with all its columns */
+enum {
+	HELD_MAX = 1000, /* rows, of a table with all its columns */
+	READABLE = 8,    /* letters of a cell */
+	NAME_WHOLE = 32,
+};
 
 bool cw_ctl_format_of(const char *name, enum cw_ctl_format *ret)
 {
@@ -113,9 +117,9 @@ static void pad(const struct cw_ctl_out *o, size_t n)
 
 static void print_line(const struct cw_ctl_out *o, char *const *cells, bool head)
 {
-	for (unsigned i = 0; i < o->n_names; i++) {
+	for (unsigned i = 0; i < o->n_shown; i++) {
 		size_t n = strlen(cells[i]), w = cw_ctl_width(cells[i], n), fits = o->widths[i];
-		bool last = i + 1 == o->n_names, cut = w > fits;
+		bool last = i + 1 == o->n_shown, cut = w > fits;
 
 		if (cut) {
 			n = cw_ctl_fit(cells[i], n, fits - 1);
@@ -131,6 +135,25 @@ static void print_line(const struct cw_ctl_out *o, char *const *cells, bool head
 			pad(o, fits - w + CW_CTL_GAP);
 	}
 	(void) fputc('\n', o->f);
+}
+
+/* On a narrow terminal a few columns that can be read are better than all of them as a few letters. */
+static unsigned room_for(const struct cw_ctl_out *o, const size_t *natural, const size_t *least)
+{
+	size_t sum = 0;
+	unsigned n = 0;
+
+	if (!o->width || o->asked)
+		return o->n_names;
+	for (; n < o->n_names; n++) {
+		/* The first one is the name, which is of no use in part. */
+		size_t some = n == 0 ? NAME_WHOLE : least[n] > READABLE ? least[n] : READABLE;
+
+		sum += (natural[n] < some ? natural[n] : some) + (n ? CW_CTL_GAP : 0);
+		if (sum > o->width)
+			break;
+	}
+	return n ? n : 1;
 }
 
 /* With the rows that are there: how wide, and the heading. */
@@ -156,7 +179,8 @@ static int lay_out(struct cw_ctl_out *o)
 		}
 	}
 	if (r == 0) {
-		cw_ctl_layout(natural, least, o->n_names, o->width, o->widths);
+		o->n_shown = room_for(o, natural, least);
+		cw_ctl_layout(natural, least, o->n_shown, o->width, o->widths);
 		print_line(o, heads, true);
 		o->laid_out = true;
 	}

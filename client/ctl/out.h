@@ -16,11 +16,14 @@ enum cw_ctl_format { CW_CTL_TABLE, CW_CTL_JSON, CW_CTL_NDJSON, CW_CTL_CSV, CW_CT
 struct cw_ctl_out {
 	FILE *f;
 	enum cw_ctl_format format;
+	size_t height; /* lines of the terminal, if a picture of them is painted; 0: as many as there are */
 	size_t width; /* columns of the terminal; 0: it is none, nothing is cut */
 	bool colour, quiet;
 	/* Of the list that is written. */
 	char **names; /* columns */
 	unsigned n_names;
+	unsigned
+		n_shown; /* of a table; those there is no room for are left out, unless they were asked for */
 	char **cells; /* rows held back */
 	size_t n_cells, cap_cells;
 	size_t widths[CW_CTL_COLUMNS_MAX];

@@ -53,6 +53,8 @@ int cw_ctl_failed(int r, const char *what);
 /* "causewayctl: ..." and the exit code for wrong usage. */
 int cw_ctl_usage(const char *fmt, ...) CW_PRINTF(1, 2);
 void cw_ctl_say(const char *fmt, ...) CW_PRINTF(1, 2); /* to standard error */
+/* What is said from now on goes to f; NULL: to standard error. */
+void cw_ctl_say_to(FILE *f);
 /* A random Idempotency-Key, or the one that was given; to: of 40 octets or more. */
 int cw_ctl_key(const struct cw_ctl *c, const char **ret, char *to, size_t n);
 /* The first line of a file ("-": standard input), at most 4 KiB; given, for cw_free_secret. *ret_n without NUL. */
@@ -61,6 +63,8 @@ int cw_ctl_secret(const char *file, char **ret, size_t *ret_n);
 int cw_ctl_slurp(const char *file, size_t max, char **ret, size_t *ret_n);
 /* Value of the sample of /metrics at line, if it is one of this name that has the label (NULL: any). */
 bool cw_ctl_sample(const char *line, const char *name, const char *label, double *ret);
+/* How full each pool is, fullest first; *ret is given. */
+int cw_ctl_usages(struct cw_ctl *c, struct json_t **ret);
 /* Begins a list with the columns of --columns, or else the command's; a row of it. The exit code. */
 int cw_ctl_begin(struct cw_ctl *c);
 int cw_ctl_row(struct cw_ctl *c, const struct json_t *row);
@@ -91,9 +95,13 @@ CW_CTL_RUN(items);
 CW_CTL_RUN(config);
 CW_CTL_RUN(status);
 CW_CTL_RUN(metrics);
-CW_CTL_RUN(who);          /* who.c */
-CW_CTL_RUN(watch);        /* watch.c */
-CW_CTL_RUN(top);          /* top.c */
+CW_CTL_RUN(who);    /* who.c */
+CW_CTL_RUN(events); /* watch.c */
+CW_CTL_RUN(watch);
+CW_CTL_RUN(top); /* top.c */
+/* Runs show again and again, every s seconds, on a terminal painted over the last time, until q: --watch and top (again.c).
+ * There a failure is shown in its place and tried again, if the first time went well. */
+int cw_ctl_again(struct cw_ctl *c, uint64_t s, int (*show)(struct cw_ctl *c, void *arg), void *arg);
 CW_CTL_RUN(apply);        /* apply.c */
 CW_CTL_RUN(export_pools); /* transfer.c */
 CW_CTL_RUN(export_leases);

@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "client/ctl/run.h"
@@ -263,6 +265,77 @@ int cw_ctl_run_drift(struct cw_ctl *c)
 	return r;
 }
 
+static int keep_row(struct cw_ctl *c, const json_t *row, void *arg)
+{
+	(void) c;
+	return json_array_append(arg, cw_ctl_mutable(row)) < 0 ? cw_ctl_failed(-ENOMEM, "rows")
+							       : CW_EXIT_OK;
+}
+
+static json_int_t number(const json_t *row, const char *name)
+{
+	return json_integer_value(json_object_get(row, name));
+}
+
+static int by_fullness(const void *a, const void *b)
+{
+	const json_t *x = *(json_t *const *) a, *y = *(json_t *const *) b;
+	json_int_t by = number(y, "used_percent") - number(x, "used_percent");
+
+	by = by ? by : number(x, "available") - number(y, "available");
+	return by < 0 ? -1 : by > 0;
+}
+
+/* Fullness changes all the time, so the broker's pages are in another order. */
+int cw_ctl_usages(struct cw_ctl *c, json_t **ret)
+{
+	CW_CLEANUP(cw_freep) json_t **rows = NULL;
+	json_t *all = json_array(), *sorted = json_array(), *row;
+	size_t n, i;
+	int r = all && sorted ? cw_ctl_each(c, "/v1/usage", NULL, 0, keep_row, all)
+			      : cw_ctl_failed(-ENOMEM, "rows");
+
+	n = json_array_size(all);
+	if (r == CW_EXIT_OK && n && !(rows = cw_zalloc(n, sizeof *rows)))
+		r = cw_ctl_failed(-ENOMEM, "rows");
+	json_array_foreach(all, i, row)
+	{
+		if (rows)
+			rows[i] = row;
+	}
+	if (rows)
+		qsort(rows, n, sizeof *rows, by_fullness);
+	for (i = 0; rows && i < n && r == CW_EXIT_OK; i++)
+		r = keep_row(c, rows[i], sorted);
+	json_decref(all);
+	if (r == CW_EXIT_OK)
+		*ret = sorted;
+	else
+		json_decref(sorted);
+	return r;
+}
+
+static int usage_of_all(struct cw_ctl *c)
+{
+	const char *limit = cw_ctl_value(c->line, "limit");
+	json_t *rows = NULL, *v = NULL;
+	uint64_t most = 0;
+	int r;
+
+	if (limit && cw_parse_u64(limit, strlen(limit), 1, INT64_MAX, &most) < 0)
+		return cw_ctl_usage("--limit \"%s\" must be a number from 1 on", limit);
+	r = cw_ctl_usages(c, &rows);
+	while (most && json_array_size(rows) > most)
+		(void) json_array_remove(rows, json_array_size(rows) - 1);
+	if (r == CW_EXIT_OK && !(v = json_pack("{s:O}", "items", rows)))
+		r = cw_ctl_failed(-ENOMEM, "rows");
+	if (r == CW_EXIT_OK)
+		r = show_items(c, v, "items");
+	json_decref(v);
+	json_decref(rows);
+	return r;
+}
+
 int cw_ctl_run_usage(struct cw_ctl *c)
 {
 	CW_CLEANUP(cw_freep) char *path = NULL;
@@ -270,7 +343,7 @@ int cw_ctl_run_usage(struct cw_ctl *c)
 	int r;
 
 	if (c->line->n_args == 0)
-		return cw_ctl_run_list(c);
+		return usage_of_all(c);
 	path = cw_ctl_path(CW_OP_REST_getUsage, c->line->args);
 	r = path ? cw_ctl_get(c, path, NULL, &v) : cw_ctl_failed(-ENOMEM, "path");
 	if (r == CW_EXIT_OK)

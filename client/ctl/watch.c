@@ -166,3 +166,16 @@ int cw_ctl_run_watch(struct cw_ctl *c)
 	cw_ctl_sse_done(&w.sse);
 	return r;
 }
+
+int cw_ctl_run_events(struct cw_ctl *c)
+{
+	static const char *const others[] = {"from", "to", "limit", "count"};
+
+	if (!cw_ctl_is_on(c->line, "follow"))
+		return cw_ctl_run_list(c);
+	for (unsigned i = 0; i < CW_ARRAY_LEN(others); i++) {
+		if (cw_ctl_value(c->line, others[i]) || cw_ctl_is_on(c->line, others[i]))
+			return cw_ctl_usage("--follow and --%s do not go together", others[i]);
+	}
+	return cw_ctl_run_watch(c);
+}

@@ -58,24 +58,24 @@ def post(headers, body=BODY):
 
 
 AMBIGUOUS = {
-    "Content-Length and Transfer-Encoding": post(b"Host: x\r\n" + JSON + b"Content-Length: " + N + b"\r\nTransfer-Encoding: chunked\r\n"),
-    "Transfer-Encoding and Content-Length": post(b"Host: x\r\n" + JSON + b"Transfer-Encoding: chunked\r\nContent-Length: " + N + b"\r\n"),
-    "two Content-Lengths": post(b"Host: x\r\n" + JSON + b"Content-Length: " + N + b"\r\nContent-Length: 3\r\n"),
-    "the same Content-Length twice": post(b"Host: x\r\n" + JSON + (b"Content-Length: " + N + b"\r\n") * 2),
-    "two Hosts": post(b"Host: x\r\nHost: y\r\n" + JSON + b"Content-Length: " + N + b"\r\n"),
+    "Content-Length and Transfer-Encoding": post(b"Host: localhost\r\n" + JSON + b"Content-Length: " + N + b"\r\nTransfer-Encoding: chunked\r\n"),
+    "Transfer-Encoding and Content-Length": post(b"Host: localhost\r\n" + JSON + b"Transfer-Encoding: chunked\r\nContent-Length: " + N + b"\r\n"),
+    "two Content-Lengths": post(b"Host: localhost\r\n" + JSON + b"Content-Length: " + N + b"\r\nContent-Length: 3\r\n"),
+    "the same Content-Length twice": post(b"Host: localhost\r\n" + JSON + (b"Content-Length: " + N + b"\r\n") * 2),
+    "two Hosts": post(b"Host: localhost\r\nHost: y\r\n" + JSON + b"Content-Length: " + N + b"\r\n"),
     "no Host": post(JSON + b"Content-Length: " + N + b"\r\n"),
-    "an empty header name": post(b"Host: x\r\n: y\r\n" + JSON + b"Content-Length: " + N + b"\r\n"),
-    "a blank before the colon": post(b"Host: x\r\nX-A : y\r\n" + JSON + b"Content-Length: " + N + b"\r\n"),
-    "a Content-Length that is none": post(b"Host: x\r\n" + JSON + b"Content-Length: 0x10\r\n"),
-    "a negative Content-Length": post(b"Host: x\r\n" + JSON + b"Content-Length: -1\r\n"),
-    "a header line that is folded": post(b"Host: x\r\nX-A: y\r\n z\r\n" + JSON + b"Content-Length: " + N + b"\r\nContent-Length: 1\r\n"),
-    "two transfer codings": post(b"Host: x\r\n" + JSON + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n"),
+    "an empty header name": post(b"Host: localhost\r\n: y\r\n" + JSON + b"Content-Length: " + N + b"\r\n"),
+    "a blank before the colon": post(b"Host: localhost\r\nX-A : y\r\n" + JSON + b"Content-Length: " + N + b"\r\n"),
+    "a Content-Length that is none": post(b"Host: localhost\r\n" + JSON + b"Content-Length: 0x10\r\n"),
+    "a negative Content-Length": post(b"Host: localhost\r\n" + JSON + b"Content-Length: -1\r\n"),
+    "a header line that is folded": post(b"Host: localhost\r\nX-A: y\r\n z\r\n" + JSON + b"Content-Length: " + N + b"\r\nContent-Length: 1\r\n"),
+    "two transfer codings": post(b"Host: localhost\r\n" + JSON + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n"),
 }
 
 
 def leases():
     s = connect("unix")
-    s.sendall(b"GET /v1/leases?owner=user:raw HTTP/1.1\r\nHost: x\r\n\r\n")
+    s.sendall(b"GET /v1/leases?owner=user:raw HTTP/1.1\r\nHost: localhost\r\n\r\n")
     got = answer(s)
     s.close()
     return got.count(b'"id":')
@@ -104,14 +104,14 @@ def long_heads():
         for head, want in ((b"X-%03d: y\r\n", (431, 400)), (b"X-%03d: " + b"y" * 1000 + b"\r\n", (431, 400, 413))):
             s = connect(way)
             try:
-                s.sendall(b"GET /version HTTP/1.1\r\nHost: x\r\n" + b"".join(head % i for i in range(100)) + b"\r\n")
+                s.sendall(b"GET /version HTTP/1.1\r\nHost: localhost\r\n" + b"".join(head % i for i in range(100)) + b"\r\n")
                 got = answer(s)
             except (BrokenPipeError, ConnectionResetError):
                 got = b""
             assert not got or status(got) in want, f"{way}: {got[:200]}"
             s.close()
         s = connect(way)
-        s.sendall(b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\nHost: x\r\n\r\n")
+        s.sendall(b"GET /" + b"a" * 100000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n")
         try:
             got = answer(s)
         except ConnectionResetError:
@@ -122,7 +122,7 @@ def long_heads():
 
 def pipelined():
     s = connect("unix")
-    s.sendall(b"GET /version HTTP/1.1\r\nHost: x\r\n\r\n" * 20)
+    s.sendall(b"GET /version HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
     got = b""
     while got.count(b"HTTP/1.1 200") < 20:
         more = s.recv(65536)
@@ -138,12 +138,12 @@ def in_pieces():
         time.sleep(0.02)
     got = s.recv(65536)
     assert status(got) == 200 and got.endswith(b"\r\n\r\n"), got
-    s.sendall(post(b"Host: x\r\nExpect: 100-continue\r\n" + JSON + b"Content-Length: " + N + b"\r\n", b""))
+    s.sendall(post(b"Host: localhost\r\nExpect: 100-continue\r\n" + JSON + b"Content-Length: " + N + b"\r\n", b""))
     assert s.recv(65536).startswith(b"HTTP/1.1 100"), "no 100"
     for i in range(0, len(BODY), 7):
         s.sendall(BODY[i:i + 7])
     assert status(answer(s)) == 201
-    s.sendall(post(b"Host: x\r\n" + JSON + b"Transfer-Encoding: chunked\r\n",
+    s.sendall(post(b"Host: localhost\r\n" + JSON + b"Transfer-Encoding: chunked\r\n",
                    b"5\r\n" + BODY[:5] + b"\r\n" + hex(len(BODY) - 5)[2:].encode() + b"\r\n" + BODY[5:] + b"\r\n0\r\n\r\n"))
     assert status(answer(s)) == 200
     s.close()
@@ -154,7 +154,7 @@ def many():
     idle = [connect("unix") for _ in range(200)]
     for i, s in enumerate(idle):
         if i % 2:
-            s.sendall(post(b"Host: x\r\n" + JSON + b"Content-Length: 1000\r\n", b"{"))
+            s.sendall(post(b"Host: localhost\r\n" + JSON + b"Content-Length: 1000\r\n", b"{"))
     begin = time.monotonic()
     pipelined()
     assert time.monotonic() - begin < 2
@@ -167,7 +167,7 @@ def descriptors():
     before = len(os.listdir(f"/proc/{PID}/fd"))
     for _ in range(50):
         s = connect("unix")
-        s.sendall(b"GET /v1/leases HTTP/1.1\r\nHost: x\r\n\r\n")
+        s.sendall(b"GET /v1/leases HTTP/1.1\r\nHost: localhost\r\n\r\n")
         s.close()
     for _ in range(100):
         if len(os.listdir(f"/proc/{PID}/fd")) <= before + 2:
@@ -187,7 +187,7 @@ def terminated():
             body = b'{"owner":"user:t%d-%d","ipv6":"2001:db8::%x:%x"}' % (number, k, number + 1, k % 65535 + 1)
             try:
                 s = connect("unix")
-                s.sendall(post(b"Host: x\r\n" + JSON + b"Content-Length: %d\r\n" % len(body), body))
+                s.sendall(post(b"Host: localhost\r\n" + JSON + b"Content-Length: %d\r\n" % len(body), body))
                 answer(s)
                 s.close()
             except OSError:
