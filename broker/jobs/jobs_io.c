@@ -193,8 +193,11 @@ static void copied(uv_work_t *work, int status)
 	j->copying = false;
 	j->reader = cw_store_reader_close(j->reader);
 	b->run.count = r == 0;
-	(void) snprintf(
-		b->run.detail, sizeof b->run.detail, "%s", r == 0 ? j->name : cw_strerror(r));
+	if (r == 0)
+		(void) snprintf(b->run.detail, sizeof b->run.detail, "%s", j->name);
+	else
+		(void) snprintf(b->run.detail, sizeof b->run.detail, "%s: %s",
+			j->backup->directory, cw_strerror(r));
 	if (!j->stopping)
 		ended(b, r);
 }

@@ -28,6 +28,7 @@ struct restore {
 	const char *from;
 	char db[PATH_MAX], part[PATH_MAX];
 	char aside[64]; /* behind the name of what was there */
+	bool dry;
 	int lock_fd, db_fd;
 	char sum[HEX]; /* of the backup */
 	uint64_t octets;
@@ -140,6 +141,21 @@ static int sync_folder(const char *path)
 
 /* ---- the copy ---- */
 
+/* Root restores for the broker's user. */
+static int give(int fd, const struct stat *owner)
+{
+	return fchown(fd, owner->st_uid, owner->st_gid) < 0 && geteuid() == 0 ? -errno : 0;
+}
+
+/* The same without writing. */
+static int only_read(struct restore *s, int from)
+{
+	uint64_t n = 0;
+	int r = copy(from, -1, s->sum, &n);
+
+	return cw_ctl_failed(r == 0 && n != s->octets ? CW_E_STALE : r, s->from);
+}
+
 static int write_part(struct restore *s, int from, const struct stat *owner)
 {
 	CW_CLEANUP(cw_closep) int to = -1;
@@ -154,9 +170,8 @@ static int write_part(struct restore *s, int from, const struct stat *owner)
 	r = copy(from, to, s->sum, &n);
 	if (r == 0 && n != s->octets)
 		r = CW_E_STALE; /* somebody writes to it */
-	/* Root restores for the broker's user. */
-	if (r == 0 && fchown(to, owner->st_uid, owner->st_gid) < 0 && geteuid() == 0)
-		r = -errno;
+	if (r == 0)
+		r = give(to, owner);
 	if (r == 0 && fsync(to) < 0)
 		r = -errno;
 	if (r == 0)
@@ -197,58 +212,74 @@ static int change_over(const struct restore *s)
 	return cw_ctl_failed(r, s->db);
 }
 
-/* The sum a backup must have: the one that was given, else that of the file the broker wrote beside it. NULL: none. */
-static const char *wanted_sum(const struct restore *s, char to[static HEX])
+/* The sum a backup must have: the one that was given, else that of the file the broker wrote beside it. "": none. */
+static int wanted_sum(const struct restore *s, char to[static HEX])
 {
 	const char *given = cw_ctl_value(s->c->line, "sha256");
 	char beside[PATH_MAX], *line = NULL;
 	size_t n;
+	int r;
 
-	if (given)
-		return given;
-	if ((size_t) snprintf(beside, sizeof beside, "%s.sha256", s->from) >= sizeof beside ||
-		access(beside, F_OK) < 0 || cw_ctl_secret(beside, &line, &n) < 0)
-		return NULL;
+	(void) snprintf(to, HEX, "%s", given ? given : "");
+	if (given ||
+		(size_t) snprintf(beside, sizeof beside, "%s.sha256", s->from) >= sizeof beside)
+		return CW_EXIT_OK;
+	r = cw_ctl_secret(beside, &line, &n);
+	if (r < 0)
+		return r == -ENOENT ? CW_EXIT_OK : cw_ctl_failed(r, beside);
 	/* As sha256sum(1) writes it: the sum, then the name. What is there and is no sum fits nothing. */
-	(void) snprintf(to, HEX, "%.*s", (int) strcspn(line, " \t"), line);
+	(void) snprintf(to, HEX, "%.*s", n ? (int) strcspn(line, " \t") : 1, n ? line : "-");
 	(void) cw_free(line);
-	return to;
+	return CW_EXIT_OK;
+}
+
+/* Whose the database is, and will be: that of the one there is, else of its folder. */
+static int find_owner(const struct restore *s, struct stat *ret)
+{
+	char folder[PATH_MAX];
+	char *slash;
+
+	if (s->db_fd >= 0)
+		return fstat(s->db_fd, ret) < 0 ? cw_ctl_failed(-errno, s->db) : CW_EXIT_OK;
+	(void) snprintf(folder, sizeof folder, "%s", s->db);
+	slash = strrchr(folder, '/');
+	if (slash)
+		slash[slash == folder] = '\0';
+	return stat(slash ? folder : ".", ret) < 0 ? cw_ctl_failed(-errno, folder) : CW_EXIT_OK;
 }
 
 static int restore(struct restore *s)
 {
 	CW_CLEANUP(cw_closep) int from = open(s->from, O_RDONLY | O_CLOEXEC);
-	char beside[HEX] = "";
-	const char *want = wanted_sum(s, beside);
+	char want[HEX];
 	struct stat st, owner;
-	char folder[PATH_MAX];
-	char *slash;
 	int r;
 
 	if (from < 0 || fstat(from, &st) < 0)
 		return cw_ctl_failed(-errno, s->from);
 	s->octets = (uint64_t) st.st_size;
 	r = check_header(s->from, from, s->octets);
+	if (r == CW_EXIT_OK)
+		r = wanted_sum(s, want);
+	if (r == CW_EXIT_OK)
+		r = claim(s);
+	if (r == CW_EXIT_OK)
+		r = find_owner(s, &owner);
 	if (r != CW_EXIT_OK)
 		return r;
-	r = claim(s);
-	if (r != CW_EXIT_OK)
-		return r;
-	if (s->db_fd >= 0 && fstat(s->db_fd, &owner) == 0 && owner.st_ino == st.st_ino &&
-		owner.st_dev == st.st_dev)
+	if (s->db_fd >= 0 && owner.st_ino == st.st_ino && owner.st_dev == st.st_dev)
 		return cw_ctl_usage("%s is the database itself", s->from);
-	(void) snprintf(folder, sizeof folder, "%s", s->db);
-	slash = strrchr(folder, '/');
-	if (slash)
-		slash[slash == folder] = '\0';
-	if (s->db_fd < 0 && stat(slash ? folder : ".", &owner) < 0)
-		return cw_ctl_failed(-errno, folder);
-	r = write_part(s, from, &owner);
-	if (r == CW_EXIT_OK && want && strcasecmp(want, s->sum) != 0) {
+	r = s->dry ? only_read(s, from) : write_part(s, from, &owner);
+	if (r == CW_EXIT_OK && *want && strcasecmp(want, s->sum) != 0) {
 		cw_ctl_say("%s has SHA-256 %s, not the one it must have: it is damaged", s->from,
 			s->sum);
 		r = CW_EXIT_FAILURE;
 	}
+	if (s->dry)
+		return r;
+	/* The lock may be new, too. */
+	if (r == CW_EXIT_OK)
+		r = cw_ctl_failed(give(s->lock_fd, &owner), s->db);
 	if (r == CW_EXIT_OK)
 		r = change_over(s);
 	if (r != CW_EXIT_OK)
@@ -259,7 +290,11 @@ static int restore(struct restore *s)
 int cw_ctl_run_restore(struct cw_ctl *c)
 {
 	const char *db = cw_ctl_value(c->line, "database");
-	struct restore s = {.c = c, .from = c->line->args[0], .lock_fd = -1, .db_fd = -1};
+	struct restore s = {.c = c,
+		.from = c->line->args[0],
+		.dry = cw_ctl_is_on(c->line, "dry-run"),
+		.lock_fd = -1,
+		.db_fd = -1};
 	int r;
 
 	if (!db)
@@ -271,7 +306,12 @@ int cw_ctl_run_restore(struct cw_ctl *c)
 	r = restore(&s);
 	cw_closep(&s.db_fd);
 	cw_closep(&s.lock_fd);
-	if (r == CW_EXIT_OK && !c->out.quiet)
+	if (r == CW_EXIT_OK && s.dry && !c->out.quiet)
+		(void) fprintf(c->out.f,
+			"%s can be put in the place of %s (%" PRIu64
+			" octets, SHA-256 %s); nothing was changed: a dry run\n",
+			s.from, s.db, s.octets, s.sum);
+	else if (r == CW_EXIT_OK && !c->out.quiet)
 		(void) fprintf(c->out.f,
 			"%s is in the place of %s (%" PRIu64 " octets, SHA-256 %s)\n"
 			"what was there has the ending %s; now: causewayd --check-db, then start the broker\n",

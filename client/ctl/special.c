@@ -3,10 +3,12 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/err.h"
@@ -108,36 +110,64 @@ int cw_ctl_run_passwd(struct cw_ctl *c)
 	return r;
 }
 
-/* The token alone on standard output, so that it can go to a file; what is known of it to people. */
+/* A new file, ours alone. It is made before the token, which nobody could get again if it failed. */
+static int new_file(const char *path, int *ret_fd)
+{
+	*ret_fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	return *ret_fd < 0 ? cw_ctl_failed(-errno, path) : CW_EXIT_OK;
+}
+
+static int fill_file(const char *path, int fd, const char *token)
+{
+	size_t n = strlen(token);
+
+	if (write(fd, token, n) == (ssize_t) n && write(fd, "\n", 1) == 1 && fsync(fd) == 0)
+		return CW_EXIT_OK;
+	return cw_ctl_failed(errno ? -errno : -ENOSPC, path);
+}
+
+/* The token alone, on standard output or in a file; what is known of it to programs. */
+static int give_token(struct cw_ctl *c, const json_t *v, int fd)
+{
+	const char *token = json_string_value(json_object_get(v, "token"));
+
+	if (!token)
+		return cw_ctl_failed(CW_E_SYNTAX, "answer");
+	if (fd >= 0)
+		return fill_file(cw_ctl_value(c->line, "out"), fd, token);
+	if (c->out.format != CW_CTL_TABLE)
+		return cw_ctl_show(c, v);
+	(void) fprintf(c->out.f, "%s\n", token);
+	if (c->out.width && !c->out.quiet)
+		cw_ctl_say("this is the only time it is shown; keep it in a file for --token-file");
+	return CW_EXIT_OK;
+}
+
 int cw_ctl_run_token(struct cw_ctl *c)
 {
+	const char *file = cw_ctl_value(c->line, "out");
+	CW_CLEANUP(cw_closep) int fd = -1;
 	char why[WHY_MAX] = "";
 	json_t *body = NULL, *v = NULL;
-	const char *token, *name = cw_ctl_value(c->line, "name");
-	int r;
+	int r = cw_ctl_body(c->line, c->now_s, &body, why, sizeof why);
 
-	r = cw_ctl_body(c->line, c->now_s, &body, why, sizeof why);
 	if (r < 0)
 		return r == -ENOMEM ? cw_ctl_failed(r, "token") : cw_ctl_usage("%s", why);
-	if (!name && json_object_set_new(body, "name", json_string("causewayctl")) < 0) {
+	if (!cw_ctl_value(c->line, "name") &&
+		json_object_set_new(body, "name", json_string("causewayctl")) < 0)
+		r = cw_ctl_failed(-ENOMEM, "token");
+	if (r == CW_EXIT_OK && file)
+		r = new_file(file, &fd);
+	if (r != CW_EXIT_OK) {
 		json_decref(body);
-		return cw_ctl_failed(-ENOMEM, "token");
+		return r;
 	}
 	r = cw_ctl_ask(c, CW_REST_POST, "/v1/tokens", NULL, body, &v);
-	if (r != CW_EXIT_OK)
-		return r;
-	token = json_string_value(json_object_get(v, "token"));
-	if (c->out.format != CW_CTL_TABLE)
-		r = cw_ctl_show(c, v);
-	else if (!token)
-		r = cw_ctl_failed(CW_E_SYNTAX, "answer");
-	else {
-		(void) fprintf(c->out.f, "%s\n", token);
-		if (c->out.width && !c->out.quiet)
-			cw_ctl_say(
-				"this is the only time it is shown; keep it in a file for --token-file");
-	}
+	if (r == CW_EXIT_OK)
+		r = give_token(c, v, fd);
 	json_decref(v);
+	if (r != CW_EXIT_OK && fd >= 0)
+		(void) unlink(file);
 	return r;
 }
 
