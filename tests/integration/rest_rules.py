@@ -151,6 +151,14 @@ def cookies(world, _tcp):
 			api.call(name, *nowhere(api, name), headers=cookie, want="csrf-required")
 
 
+def strangers(world, tcp):
+	"""A page of somebody else: by a name of its own, and from its own origin."""
+	for name, op in sorted(tcp.ops.items()):
+		tcp.call(name, *nowhere(tcp, name), headers={"Host": "evil.example"}, want="misdirected")
+		if op["method"] != "GET":
+			tcp.call(name, *nowhere(tcp, name), headers={"Origin": "http://evil.example"}, token=world.admin, want="foreign-origin")
+
+
 def unknown_query(world, _tcp):
 	for name in sorted(world.api.ops):
 		a = world.fit(name).call(world.api, name, query=[("surprise", "1")], want="invalid-query")
@@ -314,7 +322,7 @@ def paths(world, _tcp):
 
 def cases(world, tcp):
 	for what, fn in (("without credentials: 401, or what needs none", without_credentials), ("wrong tokens: 401, then 429", wrong_tokens),
-		("another scope: 403", scopes), ("a cookie alone: 403", cookies), ("an unknown key of a query: 400", unknown_query),
+		("another scope: 403", scopes), ("a cookie alone: 403", cookies), ("pages of strangers: 403, 421", strangers), ("an unknown key of a query: 400", unknown_query),
 		("wrong cursors and limits: 400", wrong_cursors), ("what is not there: 404", nothing_there), ("what is no body: 400, 413, 415", bodies), ("no file, library or command", no_business),
 		("preconditions: 428, 412, 400", preconditions), ("an unknown method: 405 and Allow", methods), ("an unknown path: 404", paths)):
 		yield what, lambda fn=fn: fn(world, tcp)
