@@ -196,8 +196,8 @@ static void copied(uv_work_t *work, int status)
 	if (r == 0)
 		(void) snprintf(b->run.detail, sizeof b->run.detail, "%s", j->name);
 	else
-		(void) snprintf(b->run.detail, sizeof b->run.detail, "%s: %s",
-			j->backup->directory, cw_strerror(r));
+		(void) snprintf(b->run.detail, sizeof b->run.detail, "%s: %s", j->backup->directory,
+			cw_strerror(r));
 	if (!j->stopping)
 		ended(b, r);
 }

@@ -4,21 +4,53 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
+#include "base/mem.h"
 #include "client/ctl/run.h"
 #include "client/ctl/screen.h"
 
-/* One picture as a text (free()); what is said instead is in it. The exit code. */
-static int take(struct cw_ctl *c, int (*show)(struct cw_ctl *c, void *arg), void *arg, char **ret)
+enum { PICTURE_MAX = 16 * 1024 * 1024 };
+
+struct text {
+	char *p; /* NUL-terminated, or NULL */
+	size_t n, cap;
+};
+
+static ssize_t keep(void *arg, const char *from, size_t n)
 {
-	FILE *out = c->out.f, *f;
-	size_t n;
+	struct text *t = arg;
+	size_t cap = t->cap ? t->cap : 8192;
+	char *grown;
+
+	while (cap <= t->n + n && cap < PICTURE_MAX)
+		cap *= 2;
+	if (cap <= t->n + n) {
+		errno = EFBIG;
+		return 0; /* fopencookie(3): an error */
+	}
+	if (cap > t->cap) {
+		grown = cw_realloc(t->p, cap, 1);
+		if (!grown)
+			return 0;
+		t->p = grown;
+		t->cap = cap;
+	}
+	memcpy(t->p + t->n, from, n);
+	t->n += n;
+	t->p[t->n] = '\0';
+	return (ssize_t) n;
+}
+
+/* One picture as a text; what is said instead is in it. The exit code. */
+static int take(
+	struct cw_ctl *c, int (*show)(struct cw_ctl *c, void *arg), void *arg, struct text *ret)
+{
+	FILE *out = c->out.f, *f = fopencookie(ret, "w", (cookie_io_functions_t){.write = keep});
 	int r;
 
-	*ret = NULL;
-	f = open_memstream(ret, &n);
+	ret->n = 0;
 	if (!f)
 		return cw_ctl_failed(-errno, "output");
 	c->out.f = f;
@@ -35,7 +67,7 @@ static int paint(struct cw_ctl *c, unsigned ms, int (*show)(struct cw_ctl *c, vo
 {
 	struct cw_ctl_screen s;
 	bool shown = false, on = true;
-	char *text = NULL;
+	struct text text = {.p = NULL};
 	int r = CW_EXIT_OK;
 
 	cw_ctl_screen_open(&s, c->out.f);
@@ -43,20 +75,19 @@ static int paint(struct cw_ctl *c, unsigned ms, int (*show)(struct cw_ctl *c, vo
 		c->out.width = s.width;
 		c->out.height = s.height;
 		c->now_s = cw_clock_now(&cw_system_clock).wall_s;
-		free(text); /* open_memstream's */
 		r = take(c, show, arg, &text);
 		/* A status of 1 may be what it has to tell (doctor). */
-		if (!text || (r > CW_EXIT_FAILURE && (!shown || r == CW_EXIT_USAGE)))
+		if (!text.n || (r > CW_EXIT_FAILURE && (!shown || r == CW_EXIT_USAGE)))
 			break;
 		shown = true;
-		cw_ctl_screen_paint(&s, text);
+		cw_ctl_screen_paint(&s, text.p);
 		on = cw_ctl_screen_wait(&s, ms) && !ferror(c->out.f);
 	}
 	cw_ctl_screen_close(&s);
 	/* The last failure is worth reading after the terminal is as it was. */
-	if (r != CW_EXIT_OK && on && text)
-		(void) fputs(text, stderr);
-	free(text);
+	if (r != CW_EXIT_OK && on && text.n)
+		(void) fputs(text.p, stderr);
+	(void) cw_free(text.p);
 	return on ? r : CW_EXIT_OK;
 }
 
