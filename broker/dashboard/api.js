@@ -170,27 +170,10 @@ export async function pages(path, params, max) {
 	return { items, more: Boolean(cursor) };
 }
 
-// The newest n rows of a list that begins with the oldest: looks at longer and longer times before `before`, and at shorter
-// ones where too much happened to read it all.
-const WINDOWS_S = [60, 900, 7200, 86400, 691200, 34560000];
-const READ_MAX = 5000;
 export const stamp = (ms) => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
-export async function newest(path, params, n, before) {
-	const end = before ? Date.parse(before.at) + 1000 : now() + 1000;
-	let rows = [];
-	for (let i = 0, window = WINDOWS_S[0]; i < WINDOWS_S.length; window = WINDOWS_S[++i]) {
-		let found = await pages(path, { ...params, from: stamp(end - window * 1000), to: stamp(end) }, READ_MAX);
-		const crowded = found.more;
-		while (found.more && window > 1) {
-			window = Math.ceil(window / 8);
-			found = await pages(path, { ...params, from: stamp(end - window * 1000), to: stamp(end) }, READ_MAX);
-		}
-		const kept = before ? found.items.filter((r) => r.id < before.id) : found.items;
-		if (kept.length >= rows.length)
-			rows = kept;
-		if (rows.length >= n || (crowded && rows.length > 0))
-			return { items: rows.slice(-n).reverse(), more: true };
-	}
-	return { items: rows.reverse(), more: false };
+// The newest n rows of what happened, or those behind a cursor.
+export async function newest(path, params, n, cursor) {
+	const { items, next } = await get(path, { ...params, sort: "desc", limit: n, ...(cursor ? { cursor } : {}) });
+	return { items, next };
 }

@@ -11,15 +11,15 @@ const PAGE = 100;
 
 const matches = (e, { type, object }) => (!type || e.type === type || e.type.startsWith(`${type}.`)) && (!object || e.object === object || e.name === object);
 
-const older = (path, params, items) => act("Older ones are shown below.", async () => {
-	const found = await newest(path, params, PAGE, items.at(-1));
-	setUi({ older: [...(state.ui.older ?? []), ...found.items], done: !found.more });
+const older = (path, params, cursor) => act("Older ones are shown below.", async () => {
+	const found = await newest(path, params, PAGE, cursor);
+	setUi({ older: [...(state.ui.older ?? []), ...found.items], next: found.next });
 });
 
 function olderButton(path, route, data, items) {
-	const more = state.ui.older ? !state.ui.done : data.more;
-	return items.length && more
-		? h("div", { class: "pager" }, h("button", { type: "button", onclick: () => older(path, route.params, items) }, `Older than ${local(items.at(-1).at)}`)) : null;
+	const next = state.ui.older ? state.ui.next : data.next;
+	return items.length && next
+		? h("div", { class: "pager" }, h("button", { type: "button", onclick: () => older(path, route.params, next) }, `Older than ${local(items.at(-1).at)}`)) : null;
 }
 
 const union = (...lists) => [...new Map(lists.flat().map((e) => [e.id, e])).values()].sort((a, b) => b.id - a.id);

@@ -38,9 +38,8 @@ async function load({ params }) {
 	const [leases, history] = await Promise.all([
 		get("/v1/leases", { ...what.leases, state: ["active", "ending", "quarantined"], limit: 50 }),
 		can("history:read") ? pages("/v1/history", at && what.history.ip ? { ...what.history, at }
-			: { ...what.history, ...(at ? { from: at, to: utc(Date.parse(at) + 1000) } : {}) }, ROWS) : null,
+			: { ...what.history, sort: "desc", ...(at ? { from: at, to: utc(Date.parse(at) + 1000) } : {}) }, ROWS) : null,
 	]);
-	history?.items.sort((a, b) => Date.parse(b.granted_at) - Date.parse(a.granted_at));
 	return { text, what, at, leases: leases.items, history };
 }
 

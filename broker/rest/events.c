@@ -114,6 +114,7 @@ bool cw_rest_event_filter(struct cw_rest_request *q, const struct cw_rest_query_
 }
 
 struct listing {
+	bool newest; /* first */
 	struct cw_event_filter filter;
 	struct cw_event rows[64];
 	struct cw_rest_shown_event shown;
@@ -123,7 +124,7 @@ static int page(struct cw_rest_request *q, struct cw_rest_list *l, struct cw_sto
 	struct cw_cursor *at, unsigned max, bool *ret_more)
 {
 	struct listing *s = l->mine;
-	struct cw_page p = {.at = at->a};
+	struct cw_page p = {.at = at->a, .newest = s->newest};
 	size_t ask = max < CW_ARRAY_LEN(s->rows) ? max : CW_ARRAY_LEN(s->rows);
 	int n = cw_read_events(r, &s->filter, &p, s->rows, ask);
 
@@ -166,6 +167,11 @@ void cw_rest_do_listEvents(struct cw_rest_request *q)
 	s = l->mine;
 	if (!cw_rest_event_filter(q, asked, &s->filter))
 		return;
+	s->newest = asked->sort == 1;
+	if (s->newest && CW_REST_HAS(o, asked, after)) {
+		cw_rest_problem_query(q, "after", "the newest first end where there are no more");
+		return;
+	}
 	s->filter.from_wall_s = CW_REST_HAS(o, asked, from) ? asked->from : 0;
 	s->filter.to_wall_s = CW_REST_HAS(o, asked, to) ? asked->to : 0;
 	l->page = page;

@@ -246,7 +246,7 @@ static bool only_of_streams(
 	const struct cw_rest_object *o = &cw_rest_query_list_events_object;
 
 	if (!CW_REST_HAS(o, asked, from) && !CW_REST_HAS(o, asked, to) &&
-		!CW_REST_HAS(o, asked, limit) && !asked->cursor)
+		!CW_REST_HAS(o, asked, limit) && !CW_REST_HAS(o, asked, sort) && !asked->cursor)
 		return true;
 	cw_rest_problem(
 		q, CW_PROBLEM_INVALID_QUERY, "a stream takes type, object and after, no other");

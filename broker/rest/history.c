@@ -16,6 +16,7 @@
 struct past {
 	struct cw_history_filter filter;
 	char owner[CW_PRINCIPAL_MAX];
+	bool newest; /* first */
 	bool has_port, at_instant;
 	uint16_t port;
 	uint64_t lease; /* 0: by the filter */
@@ -59,7 +60,7 @@ static int page(struct cw_rest_request *q, struct cw_rest_list *l, struct cw_sto
 	struct cw_cursor *at, unsigned max, bool *ret_more)
 {
 	struct past *s = l->mine;
-	struct cw_page p = {.at = at->a};
+	struct cw_page p = {.at = at->a, .newest = s->newest};
 	size_t ask = max < CW_ARRAY_LEN(s->rows) ? max : CW_ARRAY_LEN(s->rows);
 	int n = some(s, r, &p, ask), shown = 0;
 
@@ -75,26 +76,6 @@ static int page(struct cw_rest_request *q, struct cw_rest_list *l, struct cw_sto
 	at->a = p.at;
 	*ret_more = p.more;
 	return n < 0 ? n : shown;
-}
-
-/* Takes time in proportion to what is looked at: nobody counts history. */
-static int total(
-	struct cw_rest_request *q, struct cw_rest_list *l, struct cw_store_reader *r, uint64_t *ret)
-{
-	struct past *s = l->mine;
-	struct cw_page p = {.more = true};
-
-	(void) q;
-	*ret = 0;
-	while (p.more) {
-		int n = some(s, r, &p, CW_ARRAY_LEN(s->rows));
-
-		if (n < 0)
-			return n;
-		for (int i = 0; i < n; i++)
-			*ret += wanted(s, &s->rows[i]);
-	}
-	return 0;
 }
 
 /* NULL: the query makes sense. */
@@ -128,6 +109,7 @@ static bool take_filter(
 		cw_rest_problem(q, CW_PROBLEM_INVALID_QUERY, "%s", why);
 		return false;
 	}
+	s->newest = asked->sort == 1;
 	s->has_port = CW_REST_HAS(o, asked, port);
 	s->port = (uint16_t) asked->port;
 	s->lease = asked->lease;
@@ -196,7 +178,6 @@ void cw_rest_do_listHistory(struct cw_rest_request *q)
 	if (!l || !take_filter(q, l->asked, l->mine))
 		return;
 	l->page = page;
-	l->total = total;
 	q->mine = l;
 	audit(q, l->asked);
 }
@@ -204,6 +185,7 @@ void cw_rest_do_listHistory(struct cw_rest_request *q)
 /* ---- audit ---- */
 
 struct log {
+	bool newest; /* first */
 	struct cw_audit_filter filter;
 	struct cw_audit_row rows[64];
 };
@@ -212,7 +194,7 @@ static int audit_page(struct cw_rest_request *q, struct cw_rest_list *l, struct 
 	struct cw_cursor *at, unsigned max, bool *ret_more)
 {
 	struct log *s = l->mine;
-	struct cw_page p = {.at = at->a};
+	struct cw_page p = {.at = at->a, .newest = s->newest};
 	size_t ask = max < CW_ARRAY_LEN(s->rows) ? max : CW_ARRAY_LEN(s->rows);
 	int n = cw_read_audit(r, &s->filter, &p, s->rows, ask);
 
@@ -251,6 +233,7 @@ void cw_rest_do_listAudit(struct cw_rest_request *q)
 		return;
 	asked = l->asked;
 	s = l->mine;
+	s->newest = asked->sort == 1;
 	s->filter = (struct cw_audit_filter){
 		.actor = asked->actor,
 		.verb = asked->verb,

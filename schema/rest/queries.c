@@ -14,6 +14,7 @@ static const char *const lease_states[] = {"free", "active", "ending", "quaranti
 static const char *const tep_states[] = {"starting", "up", "syncing", "down", NULL};
 static const char *const session_states[] = {"login", "ready", "busy", "closing", NULL};
 static const char *const results[] = {"running", "ok", "failed", "lost", NULL};
+static const char *const sorts[] = {"asc", "desc", NULL};
 static const char *const count_words[] = {"exact", NULL};
 
 static const struct cw_rest_field query_list_pools_fields[] = {
@@ -94,6 +95,7 @@ static const struct cw_rest_field query_list_history_fields[] = {
 	FIELD(query_list_history, user, NAME, 0),
 	FIELD(query_list_history, pool, NAME, 0),
 	FIELD(query_list_history, lease, ID, 0, .base = CW_ID_LEASE),
+	FIELD(query_list_history, sort, WORD, 0, .words = sorts),
 	FIELD(query_list_history, limit, NUM, CW_REST_PAGING, .min = 1, .max = 1000),
 	FIELD(query_list_history, cursor, TEXT, CW_REST_PAGING, .min = 1, .max = 512),
 	FIELD(query_list_history, count, WORD, CW_REST_PAGING, .words = count_words),
@@ -135,6 +137,7 @@ static const struct cw_rest_field query_list_events_fields[] = {
 	FIELD(query_list_events, after, NUM, 0, .max = INT64_MAX),
 	FIELD(query_list_events, from, TIME, 0),
 	FIELD(query_list_events, to, TIME, 0),
+	FIELD(query_list_events, sort, WORD, 0, .words = sorts),
 	FIELD(query_list_events, limit, NUM, CW_REST_PAGING, .min = 1, .max = 1000),
 	FIELD(query_list_events, cursor, TEXT, CW_REST_PAGING, .min = 1, .max = 512),
 };
@@ -153,6 +156,7 @@ static const struct cw_rest_field query_list_audit_fields[] = {
 	FIELD(query_list_audit, object, TEXT, 0, .min = 1, .max = 127),
 	FIELD(query_list_audit, from, TIME, 0),
 	FIELD(query_list_audit, to, TIME, 0),
+	FIELD(query_list_audit, sort, WORD, 0, .words = sorts),
 	FIELD(query_list_audit, limit, NUM, CW_REST_PAGING, .min = 1, .max = 1000),
 	FIELD(query_list_audit, cursor, TEXT, CW_REST_PAGING, .min = 1, .max = 512),
 };

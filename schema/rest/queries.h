@@ -77,6 +77,7 @@ struct cw_rest_query_list_history {
 	const char *user;
 	const char *pool;
 	uint64_t lease;
+	uint8_t sort; /* 1: desc */
 	uint32_t limit;
 	const char *cursor;
 	uint8_t count;
@@ -114,6 +115,7 @@ struct cw_rest_query_list_events {
 	uint64_t after;
 	int64_t from;
 	int64_t to;
+	uint8_t sort; /* 1: desc */
 	uint32_t limit;
 	const char *cursor;
 };
@@ -130,6 +132,7 @@ struct cw_rest_query_list_audit {
 	const char *object;
 	int64_t from;
 	int64_t to;
+	uint8_t sort; /* 1: desc */
 	uint32_t limit;
 	const char *cursor;
 };
