@@ -59,6 +59,8 @@ struct daemon {
 	uint64_t watchdog_ms;
 	int64_t started_us;
 	bool stopping;
+	int trouble;        /* of the store, as on_health() heard last */
+	int64_t trouble_us; /* since when */
 	struct cw_reload *reload;
 	int exit_code;
 };
@@ -110,6 +112,17 @@ static void begin_stop(struct daemon *d, int exit_code)
 	stop_parts(d);
 }
 
+/* It could not be told while it lasted. */
+static void tell_store_ok(const struct daemon *d)
+{
+	char detail[96];
+
+	(void) snprintf(detail, sizeof detail, "{\"after\":\"%s\",\"seconds\":%lld}",
+		d->trouble == CW_E_BUSY ? "busy" : "full",
+		(long long) (cw_clock_now(&cw_system_clock).mono_us - d->trouble_us) / 1000000);
+	cw_engine_event(d->engine, "store.ok", 0, NULL, detail);
+}
+
 static void on_health(void *arg, int result)
 {
 	struct daemon *d = arg;
@@ -117,6 +130,7 @@ static void on_health(void *arg, int result)
 	if (result == 0) {
 		cw_log(CW_LOG_NOTICE, CW_F(CW_F_EVENT("store.ok")),
 			"the lease store takes what is written again");
+		tell_store_ok(d);
 	} else if (result == CW_E_STORE_FULL) {
 		cw_log(CW_LOG_ERR,
 			CW_F(CW_F_EVENT("store.full"), CW_F_STR("path", d->conf->store_path)),
@@ -134,6 +148,9 @@ static void on_health(void *arg, int result)
 			"the lease store cannot vouch for its disk: ending, to be started again");
 		begin_stop(d, CW_EXIT_FAILURE);
 	}
+	if (result != 0 && d->trouble == 0)
+		d->trouble_us = cw_clock_now(&cw_system_clock).mono_us;
+	d->trouble = result;
 }
 
 /* What is outstanding ends by itself; a few turns of the loop are needed to hear of it. */
@@ -391,6 +408,21 @@ static int open_store(struct daemon *d, char *why, size_t why_n)
 	return 0;
 }
 
+/* Of what open_store() said in the log. */
+static void tell_damage(const struct daemon *d)
+{
+	struct cw_store_stats st;
+	char detail[48];
+
+	cw_store_stats(d->store, &st);
+	(void) snprintf(
+		detail, sizeof detail, "{\"leases\":%llu}", (unsigned long long) st.damaged);
+	if (st.damaged > 0)
+		cw_engine_event(d->engine, "store.damaged", 0, NULL, detail);
+	if (st.rebuilt)
+		cw_engine_event(d->engine, "store.rebuilt", 0, NULL, NULL);
+}
+
 static int bring_up(struct daemon *d)
 {
 	const struct cw_sasl_server_conf sasl = {
@@ -446,6 +478,8 @@ static int bring_up(struct daemon *d)
 			"mechanisms or redirect list do not fit the protocol: %s", cw_strerror(r));
 	if (r == 0)
 		r = cw_engine_start(d->engine, why, sizeof why);
+	if (r == 0)
+		tell_damage(d);
 	return r < 0 ? fail_engine(d, r, why) : CW_EXIT_OK;
 }
 

@@ -285,6 +285,17 @@ static bool put_wanted(struct cw_sync *s, const struct cw_lease *want, const str
 	return cw_tep_add(s->tep, &w);
 }
 
+static void tell_drift(const struct cw_engine_tep *t)
+{
+	char detail[128];
+
+	(void) snprintf(detail, sizeof detail,
+		"{\"differences\":%llu,\"wanted\":%llu,\"actual\":%llu}",
+		(unsigned long long) t->drift->differences, (unsigned long long) t->drift->wanted,
+		(unsigned long long) t->drift->actual);
+	cw_engine_event(t->engine, "tep.drift", t->tep.id, t->tep.name, detail);
+}
+
 static void finish(struct cw_sync *s)
 {
 	struct cw_engine_tep *t = s->tep;
@@ -309,8 +320,11 @@ static void finish(struct cw_sync *s)
 	(void) snprintf(detail, sizeof detail, "{\"applied\":%llu,\"removed\":%llu,\"stale\":%llu}",
 		(unsigned long long) s->applied, (unsigned long long) s->removed,
 		(unsigned long long) s->stale);
+	/* After a start of either side the bindings are expected to be gone. */
 	if (t->down_tries > 0 || !t->settled)
 		cw_engine_event(e, "tep.up", t->tep.id, t->tep.name, NULL);
+	else if (t->drift->differences > 0)
+		tell_drift(t);
 	cw_engine_event(e, "tep.synced", t->tep.id, t->tep.name, detail);
 	cw_sync_end(t);
 	cw_tep_up(t);

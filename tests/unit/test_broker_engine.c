@@ -532,6 +532,25 @@ static int open_large(void **state)
 
 /* More than a page of the store, a list of the TEP, a batch, and what one turn of the loop sends.
  */
+static unsigned events_of(const struct bx *b, const char *type)
+{
+	const struct cw_event_filter of = {.type = type};
+	struct cw_page page = {.more = true};
+	struct cw_store_reader *r;
+	struct cw_event e[16];
+	unsigned n = 0;
+
+	assert_int_equal(cw_store_reader_open(b->store, &r), 0);
+	while (page.more) {
+		int got = cw_read_events(r, &of, &page, e, CW_ARRAY_LEN(e));
+
+		assert_true(got >= 0);
+		n += (unsigned) got;
+	}
+	(void) cw_store_reader_close(r);
+	return n;
+}
+
 static void thousands(void **state)
 {
 	static int waiting[11000];
@@ -564,10 +583,12 @@ static void thousands(void **state)
 	bx_crash(b);
 	assert_int_equal(fake_tep.items_applied, applied);
 	/* A comparison while the broker works finds what went missing. */
+	assert_int_equal(events_of(b, "tep.drift"), 0); /* it was known to have lost the rest */
 	fake_tep_drop(0x0a000005);
 	cw_engine_resync(b->engine);
 	bx_settle(b);
 	assert_non_null(fake_tep_get(0x0a000005));
+	assert_int_equal(events_of(b, "tep.drift"), 1);
 	/* All end at once. */
 	bx_advance(b, 1001);
 	assert_int_equal(fake_tep_count(), 0);
