@@ -34,9 +34,14 @@ void bench_die(const char *fmt, ...)
 	(void) vfprintf(stderr, fmt, ap);
 	(void) fputc('\n', stderr);
 	va_end(ap);
+	bench_broker_kill();
+	exit(1);
+}
+
+void bench_broker_kill(void)
+{
 	if (broker_pid > 0)
 		(void) kill(broker_pid, SIGKILL);
-	exit(1);
 }
 
 /* ---- the broker ---- */
@@ -187,6 +192,39 @@ double bench_broker_rss_mib(const char *what)
 	return kib / 1024;
 }
 
+size_t bench_chunks_take(struct bench_chunks *c, const char *p, size_t n, char *to, size_t room)
+{
+	const char *end = p + n;
+	size_t got = 0;
+
+	while (p < end) {
+		size_t some = c->left < (size_t) (end - p) ? c->left : (size_t) (end - p);
+
+		if (c->left == 0) {
+			if (*p == '\n')
+				c->left = c->size + 2;
+			else if (*p != '\r')
+				c->size = c->size * 16 +
+					  (size_t) (*p <= '9' ? *p - '0' : (*p | 32) - 'a' + 10);
+			p++;
+			continue;
+		}
+		if (c->left > 2) {
+			some = some < c->left - 2 ? some : c->left - 2;
+			if (some >= room - got)
+				bench_die("a chunk has no room in %zu octets", room);
+			memcpy(to + got, p, some);
+			got += some;
+		}
+		p += some;
+		c->left -= some;
+		if (c->left == 0)
+			c->size = 0;
+	}
+	to[got] = 0;
+	return got;
+}
+
 /* ---- latencies ---- */
 
 static struct {
@@ -225,4 +263,45 @@ uint64_t bench_now_us(void)
 void bench_hist_clear(void)
 {
 	memset(&hist, 0, sizeof hist);
+}
+
+/* ---- windows and goals ---- */
+
+static unsigned missed;
+
+void bench_window_add(struct bench_windows *w, double v)
+{
+	if (w->n < sizeof w->v / sizeof w->v[0])
+		w->v[w->n++] = v;
+}
+
+static int compare_double(const void *a, const void *b)
+{
+	double x = *(const double *) a, y = *(const double *) b;
+
+	return x < y ? -1 : x > y;
+}
+
+double bench_window_at(struct bench_windows *w, double part)
+{
+	qsort(w->v, w->n, sizeof w->v[0], compare_double);
+	return w->n ? w->v[(unsigned) ((double) (w->n - 1) * part + 0.5)] : 0;
+}
+
+void bench_goal(bool met, const char *fmt, ...)
+{
+	va_list ap;
+
+	missed += !met;
+	(void) fputs("  goal: ", stdout);
+	va_start(ap, fmt);
+	(void) vprintf(fmt, ap);
+	va_end(ap);
+	(void) puts(met ? "  [met]" : "  [NOT MET]");
+	(void) fflush(stdout);
+}
+
+unsigned bench_goals_missed(void)
+{
+	return missed;
 }

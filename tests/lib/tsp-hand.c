@@ -37,6 +37,8 @@ static int hand_open(struct hand *h)
 	struct timeval limit = {.tv_sec = 20};
 	int one = 1;
 
+	if (h->v4)
+		inet_pton(AF_INET6, "::ffff:127.0.0.1", &to.sin6_addr);
 	h->have = 0;
 	h->fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (h->fd < 0)

@@ -11,6 +11,7 @@
 struct hand {
 	int fd; /* -1: closed */
 	uint16_t port;
+	bool v4; /* at 127.0.0.1 instead */
 	char buf[8192];
 	size_t have;
 };
@@ -19,7 +20,7 @@ struct hand {
 void hand_die(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 extern void (*hand_at_death)(void);
 
-/* Connects to [::1]:port, says VERSION=1.0, logs in as ANONYMOUS. 0, or -1 if the broker is not
+/* Connects to [::1]:port (or where v4 says), says VERSION=1.0, logs in as ANONYMOUS. 0, or -1 if the broker is not
  * there or went away. */
 int hand_login(struct hand *h, uint16_t port);
 void hand_close(struct hand *h);
