@@ -115,17 +115,16 @@ static bool may(struct cw_rest_request *q)
 
 	if (o->open_locally && local)
 		return true;
-	if (!q->who.actor[0]) {
+	/* Somebody of this host who has no role is nobody, too; a token helps. */
+	if (!q->who.scopes) {
 		cw_rest_add_header(q, "WWW-Authenticate", "Bearer realm=\"causeway\"");
 		cw_rest_problem(q, CW_PROBLEM_UNAUTHENTICATED,
 			"send a token: Authorization: Bearer cw_...");
 		return false;
 	}
 	missing = cw_scope_missing(q->who.scopes, o->scopes);
-	if (!missing && q->who.scopes)
+	if (!missing)
 		return true;
-	if (!missing) /* "any", but somebody who has none at all */
-		missing = CW_SCOPE_POOLS_READ;
 	cw_rest_problem_text(q, &(const struct cw_problem_text){
 					.problem = CW_PROBLEM_INSUFFICIENT_SCOPE,
 					.scope = missing,

@@ -10,6 +10,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 
 from rest import Broker, Router
@@ -356,8 +357,52 @@ def from_afar(api):
 	b.close()
 
 
+def as_nobody(path, text):
+	"""What the broker answers to another user."""
+	reading, writing = os.pipe()
+	child = os.fork()
+	if child == 0:
+		try:
+			os.setgroups([])
+			os.setgid(65534)
+			os.setuid(65534)
+			s = socket.socket(socket.AF_UNIX)
+			s.connect(path)
+			s.sendall(text)
+			for some in iter(lambda: s.recv(65536), b""):
+				os.write(writing, some)
+		finally:
+			os._exit(0)
+	os.close(writing)
+	with os.fdopen(reading, "rb") as f:
+		got = f.read()
+	os.waitpid(child, 0)
+	return got
+
+
+def without_role(api):
+	"""Somebody of this host whom the configuration does not name: told to bring a token, and then who that is."""
+	with open("/proc/self/uid_map", encoding="ascii") as f:
+		if os.getuid() != 0 or int(f.read().split()[2]) < 65535:
+			return  # there is nobody else here
+	with tempfile.TemporaryDirectory(prefix="causeway.") as folder:
+		os.chmod(folder, 0o755)
+		b = Broker(World.CONFIG + f'rest {{ socket = "{folder}/api.sock" }}\n', sock=folder + "/api.sock")
+		mine = Api(b.sock, api)
+		token = mine.call("createToken", body={"name": "t", "scopes": ["users:read"]}, want=201).json["token"]
+		for name, head, status in (("getSession", "", 401), ("logout", "", 401), ("listUsers", "", 401), ("getVersion", "", 200),
+			("getSession", token, 200), ("listUsers", token, 200), ("listPools", token, 403)):
+			text = f"{mine.ops[name]['method']} {mine.ops[name]['path']} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+			text += f"Authorization: Bearer {head}\r\n" * bool(head) + "\r\n"
+			got = as_nobody(b.sock, text.encode())
+			assert int(got.split(b" ")[1]) == status, (name, head, got)
+			assert (b"WWW-Authenticate: Bearer" in got) == (status == 401), got
+		b.close()
+
+
 def brokers(api):
 	for what, fn in (("a full disk: 507", full_disk), ("a database that is locked: 503", locked), ("one that is damaged: 503", damaged),
 		("no memory: 500", no_memory), ("a TEP that does not answer: 502", tep_fails), ("too much of it: 429, 503", too_much),
-		("what has no section: 409; a file that is wrong: 422", not_configured), ("at the end: 503", stopping), ("from afar: 401, 403", from_afar)):
+		("what has no section: 409; a file that is wrong: 422", not_configured), ("at the end: 503", stopping), ("from afar: 401, 403", from_afar),
+		("by somebody without a role: 401", without_role)):
 		yield what, lambda fn=fn: fn(api)

@@ -101,8 +101,8 @@ tep "tep-1" { plugin = "null"  ipv4 = "192.0.2.254"  ipv6 = "2001:db8::1" }
 class Broker:
 	"""Everything below a folder of its own, which goes with it."""
 
-	def __init__(self, config=CONFIG, small_disk=False):
-		"""small_disk: its state folder is a file system of 8 MiB; wants a mount namespace."""
+	def __init__(self, config=CONFIG, small_disk=False, sock=None):
+		"""small_disk: its state folder is a file system of 8 MiB; wants a mount namespace. sock: what config says."""
 		self.dir = tempfile.mkdtemp(prefix="causeway.")
 		atexit.register(self.close)
 		self.plugins = self.dir + "/plugins"
@@ -112,7 +112,7 @@ class Broker:
 			subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=700", "causeway-test", self.dir + "/state"], check=True)
 		for name in ("null", "exec", "test"):
 			shutil.copy(f"{BUILD}/dataplane/plugins/{name}/.libs/{name}.so", self.plugins)
-		self.sock = self.dir + "/state/api.sock"
+		self.sock = sock or self.dir + "/state/api.sock"
 		self.log = self.dir + "/log"
 		self.process = None
 		self.configure(config)
