@@ -658,8 +658,9 @@ int cw_engine_new(const struct cw_engine_config *conf, struct cw_engine **ret)
 	}
 	e->tep_by_id = cw_map_new();
 	e->pool_names = cw_map_new();
+	e->failed = cw_map_new();
 	e->subs = cw_map_new();
-	r = e->tep_by_id && e->pool_names && e->subs ? 0 : -ENOMEM;
+	r = e->tep_by_id && e->pool_names && e->failed && e->subs ? 0 : -ENOMEM;
 	if (r == 0)
 		r = cw_timer_new(e->loop, on_park_timer, e, &e->park_timer);
 	if (r == 0)
@@ -744,11 +745,17 @@ void cw_engine_stop(struct cw_engine *e)
 		cw_beat_stop(e);
 }
 
-struct cw_engine *cw_engine_free(struct cw_engine *e)
+static void free_values(struct cw_map *m)
 {
 	size_t iter = 0;
-	void *name;
+	void *v;
 
+	while (m && (v = cw_map_next(m, &iter)) != NULL)
+		(void) cw_free(v);
+}
+
+struct cw_engine *cw_engine_free(struct cw_engine *e)
+{
 	if (!e)
 		return NULL;
 	for (unsigned i = 0; i < e->n_teps; i++)
@@ -762,9 +769,10 @@ struct cw_engine *cw_engine_free(struct cw_engine *e)
 	e->confirm_timer = cw_timer_free(e->confirm_timer);
 	e->sweep_timer = cw_timer_free(e->sweep_timer);
 	e->beat_timer = cw_timer_free(e->beat_timer);
-	while (e->pool_names && (name = cw_map_next(e->pool_names, &iter)) != NULL)
-		(void) cw_free(name);
+	free_values(e->pool_names);
 	(void) cw_map_free(e->pool_names);
+	free_values(e->failed);
+	(void) cw_map_free(e->failed);
 	(void) cw_map_free(e->tep_by_id);
 	(void) cw_map_free(e->subs);
 	(void) cw_free(e->inbox.v[0]);

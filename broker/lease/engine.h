@@ -75,9 +75,24 @@ enum cw_engine_counted {
 	CW_COUNTED
 };
 enum { CW_COUNT_ACCESSES = CW_ACCESS_GATEWAY + 1 };
+/* Why a request for a lease got none. */
+enum cw_engine_failure {
+	CW_FAIL_POOL_EMPTY,
+	CW_FAIL_QUOTA,
+	CW_FAIL_CONFLICT,
+	CW_FAIL_TEP, /* refused it, or is down */
+	CW_FAIL_STORE,
+	CW_FAILURES
+};
+/* Of requests that named a pool, or ("") named none. */
+struct cw_engine_failed {
+	char pool[CW_NAME_MAX];
+	uint64_t n[CW_FAILURES];
+};
 struct cw_engine_stats {
 	uint64_t grants, renewals, moves, releases, expiries, revocations, rollbacks, rejections;
-	uint64_t requests, pool_empty, quota, conflicts, tep_refused, store_failed;
+	uint64_t requests;
+	uint64_t failures[CW_FAILURES];
 	uint64_t applies, removals, refreshes, apply_failures, remove_failures, confirms;
 	uint64_t tep_downs, syncs, sync_applied, sync_removed, sync_stale;
 	uint64_t sweeps, sweep_leases, clock_jumps, inbox_lost, confirms_again;
@@ -126,6 +141,9 @@ bool cw_engine_is_tep6(const struct cw_engine *e, const struct cw_addr6 *a);
 /* At least one TEP takes new bindings. */
 bool cw_engine_can_grant(const struct cw_engine *e);
 void cw_engine_stats(const struct cw_engine *e, struct cw_engine_stats *ret);
+/* The same failures by pool, in no order: up to max into `to`, the first of which is that of no pool.
+ * How many there are. */
+size_t cw_engine_failed(const struct cw_engine *e, struct cw_engine_failed *to, size_t max);
 /* Looks at the clock again now, and asks TEPs that are down: after a resume, and in tests that
  * moved their clock. */
 void cw_engine_poke(struct cw_engine *e);

@@ -200,6 +200,7 @@ struct cw_engine {
 	struct cw_engine_tep **retired; /* taken away, until nothing points to them */
 	unsigned n_retired;
 	unsigned n_teps;
+	struct cw_map *failed; /* struct cw_engine_failed by the pool that was named */
 	struct cw_map *tep_by_id;
 	struct cw_map *pool_names; /* id -> char * */
 	struct cw_map *subs;       /* lease -> one of its subscriptions */

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "base/mem.h"
@@ -44,37 +45,79 @@ void cw_engine_event(struct cw_engine *e, const char *type, uint64_t object_id, 
 
 /* ---- counters ---- */
 
-static void count_failure(struct cw_engine *e, int result)
+/* CW_FAILURES: it is no failure of a lease. */
+static enum cw_engine_failure failure_of(int result)
 {
 	switch (result) {
 	case CW_E_POOL_EMPTY:
-		e->stats.pool_empty++;
-		break;
+		return CW_FAIL_POOL_EMPTY;
 	case CW_E_QUOTA:
-		e->stats.quota++;
-		break;
+		return CW_FAIL_QUOTA;
 	case CW_E_CONFLICT:
-		e->stats.conflicts++;
-		break;
+		return CW_FAIL_CONFLICT;
 	case CW_E_TEP:
-		e->stats.tep_refused++;
-		break;
+		return CW_FAIL_TEP;
 	case CW_E_STORE_FULL:
 	case CW_E_STORE_IO:
 	case CW_E_STORE_CORRUPT:
-		e->stats.store_failed++;
-		break;
+		return CW_FAIL_STORE;
 	default:
-		break;
+		return CW_FAILURES;
 	}
+}
+
+/* The counters of a pool that a request named, NULL: no memory for them. */
+static struct cw_engine_failed *failed_of(struct cw_engine *e, const char *pool)
+{
+	struct cw_engine_failed *f = cw_map_get(e->failed, pool, strlen(pool));
+
+	if (f)
+		return f;
+	f = cw_zalloc(1, sizeof *f);
+	if (!f)
+		return NULL;
+	(void) snprintf(f->pool, sizeof f->pool, "%s", pool);
+	if (cw_map_put(e->failed, pool, strlen(pool), f, NULL) < 0)
+		return cw_free(f);
+	return f;
+}
+
+static void count_failure(struct cw_engine *e, const char *pool, enum cw_engine_failure why)
+{
+	struct cw_engine_failed *f;
+
+	if (why == CW_FAILURES)
+		return;
+	e->stats.failures[why]++;
+	f = pool[0] ? failed_of(e, pool) : NULL;
+	if (f)
+		f->n[why]++;
+}
+
+size_t cw_engine_failed(const struct cw_engine *e, struct cw_engine_failed *to, size_t max)
+{
+	struct cw_engine_failed none = {.pool = ""};
+	const struct cw_engine_failed *f;
+	size_t iter = 0, n = 1;
+
+	memcpy(none.n, e->stats.failures, sizeof none.n);
+	while ((f = cw_map_next(e->failed, &iter)) != NULL) {
+		for (unsigned i = 0; i < CW_FAILURES; i++)
+			none.n[i] -= f->n[i];
+		if (n++ < max)
+			to[n - 1] = *f;
+	}
+	if (max > 0)
+		to[0] = none;
+	return n;
 }
 
 void cw_engine_count(struct cw_engine *e, const struct cw_engine_req *req)
 {
-	if (req->op.result < 0)
-		count_failure(e, req->op.result);
 	if (req->op.kind != CW_OP_ACQUIRE)
 		return;
+	if (req->op.result < 0)
+		count_failure(e, req->op.u.acquire.pool, failure_of(req->op.result));
 	cw_hist_add(&e->stats.alloc_us, cw_hist_times_us,
 		(uint64_t) (cw_clock_now(e->clock).mono_us - req->begun_us));
 }

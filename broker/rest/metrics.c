@@ -29,6 +29,8 @@ struct counted {
 	int known[TEPS_MAX];
 	struct cw_pool pools[ROWS];
 	struct cw_job past[CW_JOBS_N];
+	struct cw_engine_failed *failed; /* of the arena */
+	size_t n_failed;
 };
 
 static CW_PRINTF(2, 3) void put(struct cw_rest_request *q, const char *fmt, ...)
@@ -121,8 +123,22 @@ static int put_pools(struct cw_rest_request *q, struct counted *c, bool shared)
 
 /* ---- leases, store ---- */
 
-static void put_leases(struct cw_rest_request *q, const struct cw_engine_stats *s)
+static void put_failures(struct cw_rest_request *q, const struct counted *c)
 {
+	static const char *const reasons[CW_FAILURES] = {
+		"pool-empty", "quota", "conflict", "tep", "store"};
+
+	family(q, "causeway_alloc_failures", "counter", NULL,
+		"Leases that were not granted, by the pool that was named; \"\": none was.");
+	for (size_t i = 0; i < c->n_failed; i++)
+		for (unsigned k = 0; k < CW_FAILURES; k++)
+			put(q, "causeway_alloc_failures_total{pool=\"%s\",reason=\"%s\"} %llu\n",
+				c->failed[i].pool, reasons[k], U(c->failed[i].n[k]));
+}
+
+static void put_leases(struct cw_rest_request *q, const struct counted *c)
+{
+	const struct cw_engine_stats *s = &c->engine;
 	static const char *const events[CW_COUNTED] = {
 		"grant", "renew", "release", "expire", "revoke", "refuse"};
 
@@ -132,16 +148,7 @@ static void put_leases(struct cw_rest_request *q, const struct cw_engine_stats *
 			put(q, "causeway_leases_total{event=\"%s\",access=\"%s\"} %llu\n",
 				events[e], cw_access_name((enum cw_access) a),
 				U(s->transitions[e][a]));
-	family(q, "causeway_alloc_failures", "counter", NULL, "Leases that were not granted.");
-	put(q,
-		"causeway_alloc_failures_total{reason=\"pool-empty\"} %llu\n"
-		"causeway_alloc_failures_total{reason=\"quota\"} %llu\n"
-		"causeway_alloc_failures_total{reason=\"conflict\"} %llu\n",
-		U(s->pool_empty), U(s->quota), U(s->conflicts));
-	put(q,
-		"causeway_alloc_failures_total{reason=\"tep\"} %llu\n"
-		"causeway_alloc_failures_total{reason=\"store\"} %llu\n",
-		U(s->tep_refused), U(s->store_failed));
+	put_failures(q, c);
 	family(q, "causeway_alloc_duration_seconds", "histogram", "seconds",
 		"From the request to the answer that it is granted and forwards, or not.");
 	put_hist(q, "causeway_alloc_duration_seconds", "", &s->alloc_us, cw_hist_times_us, 1e6);
@@ -294,6 +301,9 @@ static void count(struct cw_rest_request *q)
 	struct counted *c = q->mine;
 
 	cw_engine_stats(p->engine, &c->engine);
+	c->n_failed = cw_engine_failed(p->engine, NULL, 0);
+	c->failed = cw_arena_alloc(q->arena, c->n_failed, sizeof *c->failed);
+	c->n_failed = c->failed ? cw_engine_failed(p->engine, c->failed, c->n_failed) : 0;
 	c->tsp = p->tsp->stats;
 	c->busy_us = cw_loop_busy_us(p->loop);
 	for (unsigned i = 0; i < CW_JOBS_N; i++)
@@ -322,7 +332,7 @@ static void answer(struct cw_rest_request *q)
 		cw_rest_problem_code(q, r);
 		return;
 	}
-	put_leases(q, &c->engine);
+	put_leases(q, c);
 	put_store(q);
 	put_teps(q, c);
 	put_access(q, &c->tsp);
