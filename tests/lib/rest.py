@@ -111,7 +111,9 @@ class Broker:
 		if small_disk:
 			subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=700", "causeway-test", self.dir + "/state"], check=True)
 		for name in ("null", "exec", "test"):
-			shutil.copy(f"{BUILD}/dataplane/plugins/{name}/.libs/{name}.so", self.plugins)
+			built = f"{BUILD}/dataplane/plugins/{name}/.libs/{name}.so"
+			if name == "null" or os.path.exists(built):  # test is of "make check" only
+				shutil.copy(built, self.plugins)
 		self.sock = sock or self.dir + "/state/api.sock"
 		self.log = self.dir + "/log"
 		self.process = None
