@@ -32,6 +32,33 @@ static bool takes_file(const struct cw_ctl_command *c)
 	return cw_ctl_arg(c, 0, &arg) && arg.n == 4 && memcmp(arg.name, "file", 4) == 0;
 }
 
+/* The noun whose list has what a flag or an argument names; NULL: none that is asked for while somebody types. */
+static const char *names_of(const char *name, size_t n)
+{
+	static const char *const nouns[] = {"pool", "tep", "user", "job", "token", "reservation"};
+
+	for (unsigned i = 0; i < CW_ARRAY_LEN(nouns); i++) {
+		if (strlen(nouns[i]) == n && memcmp(nouns[i], name, n) == 0)
+			return nouns[i];
+	}
+	return NULL;
+}
+
+static const char *flag_names(const struct cw_ctl_flag *f)
+{
+	return f->argument ? names_of(f->name, strlen(f->name)) : NULL;
+}
+
+static const char *arg_names(const struct cw_ctl_command *c, bool *ret_several)
+{
+	struct cw_ctl_arg arg;
+
+	if (!cw_ctl_arg(c, 0, &arg))
+		return NULL;
+	*ret_several = arg.several;
+	return names_of(arg.name, arg.n);
+}
+
 static void put_words(const char *list)
 {
 	for (; *list; list++)
@@ -122,15 +149,19 @@ static void mdoc_own_flags(void)
 
 /* ---- shells ---- */
 
-/* Each flag that has a value behind it. */
-static void value_flags(const char *before)
+/* Each flag that has a value behind it: those that say where the broker is and who asks, or the others. */
+static void value_flags(const char *between, bool peer)
 {
+	const char *sep = "";
+
 	for (const struct cw_ctl_flag *f = cw_ctl_flags; f->name; f++) {
-		if (!f->argument)
+		if (!f->argument || cw_ctl_has_word("socket url ca cert key token-file", f->name,
+					    strlen(f->name)) != peer)
 			continue;
-		(void) printf("%s--%s", before, f->name);
+		(void) printf("%s--%s", sep, f->name);
+		sep = between;
 		if (f->letter)
-			(void) printf("%s-%c", before, f->letter);
+			(void) printf("%s-%c", sep, f->letter);
 	}
 }
 
@@ -150,7 +181,8 @@ static void bash_values(void)
 			(void) fputs("\t\tmapfile -t COMPREPLY < <(compgen -W \"", stdout);
 			put_words(f->argument);
 			(void) puts("\" -- \"$cur\")");
-		}
+		} else if (flag_names(f))
+			(void) printf("\t\t_causewayctl_names %s\n", flag_names(f));
 		(void) puts("\t\treturn\n\t\t;;");
 	}
 	(void) puts("\tesac");
@@ -158,21 +190,45 @@ static void bash_values(void)
 
 static void bash(void)
 {
-	(void) puts(
+	bool several = false;
+
+	(void) fputs(
 		"# SPDX-License-Identifier: BSD-2-Clause\n# shellcheck shell=bash disable=SC2269\n"
 		"# Completion of causewayctl(1) for bash, made from its tables of commands and flags.\n\n"
+		"# What there is on the broker: the names that begin like the word.\n"
+		"_causewayctl_names() {\n"
+		"\tlocal name\n"
+		"\twhile IFS= read -r name; do\n"
+		"\t\tcase $name in\n"
+		"\t\t\"$cur\"*) COMPREPLY+=(\"$(printf %q \"$name\")\") ;;\n"
+		"\t\tesac\n"
+		"\tdone < <(\"${COMP_WORDS[0]}\" \"${peer[@]}\" --timeout 2 \"$1\" list -o name 2>/dev/null </dev/null)\n"
+		"}\n\n"
 		"_causewayctl() {\n"
-		"\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} first second flags skip='' files='' word\n"
-		"\tlocal -a words\n"
+		"\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} first second flags skip='' files='' names='' word\n"
+		"\tlocal -a words peer\n"
 		"\tCOMPREPLY=()\n"
+		"\tif [ \"$cur\" = = ]; then\n"
+		"\t\tcur=\n"
+		"\telif [ \"$prev\" = = ] && [ \"$COMP_CWORD\" -gt 2 ]; then\n"
+		"\t\tprev=${COMP_WORDS[COMP_CWORD - 2]}\n"
+		"\tfi\n"
 		"\tfor word in \"${COMP_WORDS[@]:1:COMP_CWORD-1}\"; do\n"
+		"\t\tif [ \"$word\" = = ]; then\n"
+		"\t\t\tskip=${skip:-yes}\n"
+		"\t\t\tcontinue\n"
+		"\t\tfi\n"
 		"\t\tif [ \"$skip\" ]; then\n"
+		"\t\t\t[ \"$skip\" = yes ] || peer+=(\"$skip\" \"$word\")\n"
 		"\t\t\tskip=\n"
 		"\t\t\tcontinue\n"
 		"\t\tfi\n"
-		"\t\tcase $word in");
-	(void) fputs("\t\t'='", stdout);
-	value_flags(" | ");
+		"\t\tcase $word in\n"
+		"\t\t",
+		stdout);
+	value_flags(" | ", true);
+	(void) fputs(") skip=$word ;;\n\t\t", stdout);
+	value_flags(" | ", false);
 	(void) puts(") skip=yes ;;\n\t\t-*) ;;\n\t\t*) words+=(\"$word\") ;;\n\t\tesac\n\tdone\n"
 		    "\tfirst=${words[0]-} second=${words[1]-}");
 	bash_values();
@@ -203,19 +259,28 @@ static void bash(void)
 			if (!f->global && cw_ctl_takes(c, f))
 				(void) printf(" --%s", f->name);
 		}
-		(void) printf("\"%s%s\n", takes_file(c) ? " files=yes" : "", c->noun ? " ;;" : "");
+		(void) printf("\"%s", takes_file(c) ? " files=yes" : "");
+		if (c->noun && arg_names(c, &several)) {
+			(void) printf(" names=%s", arg_names(c, &several));
+			if (!several)
+				(void) fputs("${words[2]+-}", stdout);
+		}
+		(void) puts(c->noun ? " ;;" : "");
 		if (c->noun && (!c[1].verb || !c[1].noun || first_of_noun(c + 1)))
 			(void) puts("\t\tesac");
 		if (!c->noun || !c[1].verb || !c[1].noun || first_of_noun(c + 1))
 			(void) puts("\t\t;;");
 	}
-	(void) puts("\tesac\n"
-		    "\tif [ \"$files\" ] && [ \"${cur#-}\" = \"$cur\" ]; then\n"
-		    "\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
-		    "\telse\n"
-		    "\t\tmapfile -t COMPREPLY < <(compgen -W \"$flags\" -- \"$cur\")\n"
-		    "\tfi\n}\n"
-		    "complete -F _causewayctl causewayctl");
+	(void) puts(
+		"\tesac\n"
+		"\tif [ \"$files\" ] && [ \"${cur#-}\" = \"$cur\" ]; then\n"
+		"\t\tmapfile -t COMPREPLY < <(compgen -f -- \"$cur\")\n"
+		"\telif [ \"$names\" ] && [ \"${names%-}\" = \"$names\" ] && [ \"${cur#-}\" = \"$cur\" ]; then\n"
+		"\t\t_causewayctl_names \"$names\"\n"
+		"\telse\n"
+		"\t\tmapfile -t COMPREPLY < <(compgen -W \"$flags\" -- \"$cur\")\n"
+		"\tfi\n}\n"
+		"complete -F _causewayctl causewayctl");
 }
 
 /* In single quotes, for zsh and fish. */
@@ -232,9 +297,9 @@ static void quote(const char *s, const char *special)
 	}
 }
 
-static void zsh_flag(const struct cw_ctl_flag *f)
+static void zsh_spelling(const struct cw_ctl_flag *f, const char *dashes, const char *name)
 {
-	(void) printf("\t\t\t'*--%s[", f->name);
+	(void) printf("\t\t\t'*%s%s[", dashes, name);
 	quote(f->help, "[]:\\");
 	(void) putchar(']');
 	if (is_file(f))
@@ -243,22 +308,71 @@ static void zsh_flag(const struct cw_ctl_flag *f)
 		(void) fputs(":word:(", stdout);
 		put_words(f->argument);
 		(void) putchar(')');
-	} else if (f->argument)
+	} else if (flag_names(
+			   f)) /* the blank keeps _arguments from putting words before the name */
+		(void) printf(":%s: _causewayctl_names %s", f->name, flag_names(f));
+	else if (f->argument)
 		(void) fputs(":value:", stdout);
 	(void) puts("'");
 }
 
+static void zsh_flag(const struct cw_ctl_flag *f)
+{
+	const char letter[2] = {f->letter, '\0'};
+
+	zsh_spelling(f, "--", f->name);
+	if (f->letter)
+		zsh_spelling(f, "-", letter);
+}
+
+static void zsh_command(const struct cw_ctl_command *c)
+{
+	bool several = false;
+	const char *names = arg_names(c, &several);
+
+	(void) printf("\t'%s %s'%s)\n\t\tnamed=%d\n\t\tflags+=(\n", c->noun ? c->noun : c->verb,
+		c->noun ? c->verb : "", c->noun ? "" : "*", c->noun ? 2 : 1);
+	for (const struct cw_ctl_flag *f = cw_ctl_flags; f->name; f++) {
+		if (!f->global && cw_ctl_takes(c, f))
+			zsh_flag(f);
+	}
+	(void) puts("\t\t)");
+	if (takes_file(c))
+		(void) puts("\t\trest='*:file:_files'");
+	else if (names && several)
+		(void) printf("\t\trest='*:%s: _causewayctl_names %s'\n", names, names);
+	else if (names)
+		(void) printf("\t\tflags+=('1:%s: _causewayctl_names %s')\n", names, names);
+	(void) puts("\t\t;;");
+}
+
 static void zsh(void)
 {
-	(void) puts(
+	(void) fputs(
 		"#compdef causewayctl\n# SPDX-License-Identifier: BSD-2-Clause\n"
 		"# Completion of causewayctl(1) for zsh, made from its tables of commands and flags.\n\n"
-		"_causewayctl() {\n\tlocal -a commands flags\n\tflags=(");
+		"# What there is on the broker.\n"
+		"_causewayctl_names() {\n\tlocal -a names\n"
+		"\tnames=(${(f)\"$(command causewayctl $peer --timeout 2 $1 list -o name 2>/dev/null </dev/null)\"})\n"
+		"\tcompadd -a names\n}\n\n"
+		"_causewayctl() {\n\tlocal -a commands flags plain at peer\n\tlocal word skip rest='*: : true'\n\tinteger i named=0\n"
+		"\tfor ((i = 2; i < CURRENT; i++)); do\n\t\tword=$words[i]\n"
+		"\t\tif [[ -n $skip ]]; then\n\t\t\t[[ $skip == yes ]] || peer+=($skip $word)\n"
+		"\t\t\tskip=\n\t\t\tcontinue\n\t\tfi\n\t\tcase $word in\n"
+		"\t\t(--socket=*|--url=*|--ca=*|--cert=*|--key=*|--token-file=*) peer+=($word) ;;\n\t\t(",
+		stdout);
+	value_flags("|", true);
+	(void) fputs(") skip=$word ;;\n\t\t(", stdout);
+	value_flags("|", false);
+	(void) puts(
+		") skip=yes ;;\n\t\t(-*) ;;\n\t\t(*)\n\t\t\tplain+=(\"$word\")\n\t\t\tat+=($i)\n\t\t\t;;\n"
+		"\t\tesac\n\tdone\n\tflags=(");
 	for (const struct cw_ctl_flag *f = cw_ctl_flags; f->name; f++) {
 		if (f->global)
 			zsh_flag(f);
 	}
-	(void) puts("\t)\n\tif ((CURRENT == 2)); then\n\t\tcommands=(");
+	(void) puts(
+		"\t)\n\tif (($#plain == 0)) && [[ -z $skip && $words[CURRENT] != -* ]]; then\n\t\tcommands=(");
 	for (const struct cw_ctl_command *c = cw_ctl_commands; c->verb; c++) {
 		if (first_of_noun(c)) {
 			(void) printf("\t\t\t'%s:", c->noun ? c->noun : c->verb);
@@ -267,8 +381,8 @@ static void zsh(void)
 		}
 	}
 	(void) puts(
-		"\t\t)\n\t\t_describe command commands\n\t\treturn\n\tfi\n\tif ((CURRENT == 3)); then\n"
-		"\t\tcase $words[2] in");
+		"\t\t)\n\t\t_describe command commands\n\t\treturn\n\tfi\n\tif (($#plain == 1)) && [[ -z $skip && $words[CURRENT] != -* ]]; then\n"
+		"\t\tcase $plain[1] in");
 	for (const struct cw_ctl_command *c = cw_ctl_commands; c->verb; c++) {
 		if (!c->noun)
 			continue;
@@ -281,19 +395,12 @@ static void zsh(void)
 			(void) puts(
 				"\t\t\t)\n\t\t\t_describe command commands\n\t\t\treturn\n\t\t\t;;");
 	}
-	(void) puts("\t\tesac\n\tfi\n\tcase \"$words[2] $words[3]\" in");
-	for (const struct cw_ctl_command *c = cw_ctl_commands; c->verb; c++) {
-		(void) printf("\t'%s %s'%s)\n\t\tflags+=(\n", c->noun ? c->noun : c->verb,
-			c->noun ? c->verb : "", c->noun ? "" : "*");
-		for (const struct cw_ctl_flag *f = cw_ctl_flags; f->name; f++) {
-			if (!f->global && cw_ctl_takes(c, f))
-				zsh_flag(f);
-		}
-		if (takes_file(c))
-			(void) puts("\t\t\t'*:file:_files'");
-		(void) puts("\t\t)\n\t\t;;");
-	}
-	(void) puts("\tesac\n\t_arguments $flags\n}\n\n_causewayctl \"$@\"");
+	(void) puts("\t\tesac\n\tfi\n\tcase \"$plain[1] $plain[2]\" in");
+	for (const struct cw_ctl_command *c = cw_ctl_commands; c->verb; c++)
+		zsh_command(c);
+	/* The command's own words are no arguments. */
+	(void) puts("\tesac\n\t((named == 2)) && words[at[2]]=()\n\t((named)) && words[at[1]]=()\n"
+		    "\t((CURRENT -= named))\n\t_arguments $flags $rest\n}\n\n_causewayctl \"$@\"");
 }
 
 static void fish_text(const char *s)
@@ -309,6 +416,8 @@ static void fish_flag(const char *when, const struct cw_ctl_flag *f)
 		(void) printf(" -s %c", f->letter);
 	if (is_file(f))
 		(void) fputs(" -r -F", stdout);
+	else if (flag_names(f))
+		(void) printf(" -x -a '(__causewayctl_names %s)'", flag_names(f));
 	else if (words(f)) {
 		(void) fputs(" -x -a '", stdout);
 		put_words(f->argument);
@@ -322,15 +431,32 @@ static void fish_flag(const char *when, const struct cw_ctl_flag *f)
 
 static void fish(void)
 {
-	(void) puts(
+	bool several = false;
+
+	(void) fputs(
 		"# SPDX-License-Identifier: BSD-2-Clause\n"
 		"# Completion of causewayctl(1) for fish, made from its tables of commands and flags.\n"
+		"function __causewayctl_names --description 'what there is on the broker'\n"
+		"    set -l peer\n    set -l take no\n    set -l all (commandline -opc)\n"
+		"    for word in $all[2..-1]\n        if test $take = yes\n            set take no\n"
+		"            set -a peer $word\n            continue\n        end\n        switch $word\n"
+		"            case ",
+		stdout);
+	value_flags(" ", true);
+	(void) puts(
+		"\n                set take yes\n                set -a peer $word\n"
+		"            case '--socket=*' '--url=*' '--ca=*' '--cert=*' '--key=*' '--token-file=*'\n"
+		"                set -a peer $word\n        end\n    end\n"
+		"    command -q causewayctl; and command causewayctl $peer --timeout 2 $argv[1] list -o name 2>/dev/null </dev/null\n"
+		"end\n"
 		"function __causewayctl_at --description 'the words so far that are no flags'\n"
 		"    set -l got\n    set -l skip no\n    set -l all (commandline -opc)\n"
 		"    for word in $all[2..-1]\n        if test $skip = yes\n            set skip no\n"
 		"            continue\n        end\n        switch $word");
-	(void) fputs("            case", stdout);
-	value_flags(" ");
+	(void) fputs("            case ", stdout);
+	value_flags(" ", true);
+	(void) fputs(" ", stdout);
+	value_flags(" ", false);
 	(void) puts("\n                set skip yes\n            case '-*'\n            case '*'\n"
 		    "                set -a got $word\n        end\n    end\n"
 		    "    test \"$got[1] $got[2]\" = \"$argv[1] $argv[2]\"\nend\n"
@@ -362,6 +488,9 @@ static void fish(void)
 		}
 		if (takes_file(c))
 			(void) printf("complete -c causewayctl%s -F\n", when);
+		else if (arg_names(c, &several))
+			(void) printf("complete -c causewayctl%s -a '(__causewayctl_names %s)'\n",
+				when, arg_names(c, &several));
 	}
 }
 
