@@ -157,6 +157,11 @@ bool cw_ctl_is_on(const struct cw_ctl_line *l, const char *flag)
 	return false;
 }
 
+bool cw_ctl_first_of_noun(const struct cw_ctl_command *c)
+{
+	return c == cw_ctl_commands || !c->noun || !c[-1].noun || strcmp(c[-1].noun, c->noun) != 0;
+}
+
 /* ---- reading ---- */
 
 /* "; did you mean X?", or nothing. */

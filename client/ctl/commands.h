@@ -60,6 +60,8 @@ bool cw_ctl_takes(const struct cw_ctl_command *c, const struct cw_ctl_flag *f) C
 /* The field of a table behind a flag; NULL: none. */
 const struct cw_rest_field *cw_ctl_field(
 	const struct cw_rest_object *o, const char *member, size_t n) CW_PURE;
+/* Of the table: the first line of its noun, or one without a noun. */
+bool cw_ctl_first_of_noun(const struct cw_ctl_command *c) CW_PURE;
 /* Whether the word is one of a list that blanks, commas or bars separate. */
 bool cw_ctl_has_word(const char *list, const char *word, size_t n) CW_PURE;
 

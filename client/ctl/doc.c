@@ -9,11 +9,6 @@
 #include "base/prog.h"
 #include "client/ctl/commands.h"
 
-static bool first_of_noun(const struct cw_ctl_command *c)
-{
-	return c == cw_ctl_commands || !c->noun || !c[-1].noun || strcmp(c[-1].noun, c->noun) != 0;
-}
-
 static bool is_file(const struct cw_ctl_flag *f)
 {
 	return f->argument && strcmp(f->argument, "FILE") == 0;
@@ -188,10 +183,40 @@ static void bash_values(void)
 	(void) puts("\tesac");
 }
 
-static void bash(void)
+static void bash_command(const struct cw_ctl_command *c)
 {
 	bool several = false;
 
+	if (cw_ctl_first_of_noun(c))
+		(void) printf("\t%s)\n", c->noun ? c->noun : c->verb);
+	if (cw_ctl_first_of_noun(c) && c->noun) {
+		(void) puts("\t\tcase $second in");
+		(void) fputs("\t\t'') flags=\"", stdout);
+		for (const struct cw_ctl_command *d = c;
+			d->verb && d->noun && strcmp(d->noun, c->noun) == 0; d++)
+			(void) printf("%s ", d->verb);
+		(void) puts("$flags\" ;;");
+	}
+	(void) printf(c->noun ? "\t\t%s) flags=\"$flags" : "\t\tflags=\"$flags", c->verb);
+	for (const struct cw_ctl_flag *f = cw_ctl_flags; f->name; f++) {
+		if (!f->global && cw_ctl_takes(c, f))
+			(void) printf(" --%s", f->name);
+	}
+	(void) printf("\"%s", takes_file(c) ? " files=yes" : "");
+	if (c->noun && arg_names(c, &several)) {
+		(void) printf(" names=%s", arg_names(c, &several));
+		if (!several)
+			(void) fputs("${words[2]+-}", stdout);
+	}
+	(void) puts(c->noun ? " ;;" : "");
+	if (c->noun && (!c[1].verb || !c[1].noun || cw_ctl_first_of_noun(c + 1)))
+		(void) puts("\t\tesac");
+	if (!c->noun || !c[1].verb || !c[1].noun || cw_ctl_first_of_noun(c + 1))
+		(void) puts("\t\t;;");
+}
+
+static void bash(void)
+{
 	(void) fputs(
 		"# SPDX-License-Identifier: BSD-2-Clause\n# shellcheck shell=bash disable=SC2269\n"
 		"# Completion of causewayctl(1) for bash, made from its tables of commands and flags.\n\n"
@@ -239,38 +264,12 @@ static void bash(void)
 	}
 	(void) fputs("\"\n\tcase $first in\n\t'')\n\t\tflags=\"", stdout);
 	for (const struct cw_ctl_command *c = cw_ctl_commands; c->verb; c++) {
-		if (first_of_noun(c))
+		if (cw_ctl_first_of_noun(c))
 			(void) printf("%s ", c->noun ? c->noun : c->verb);
 	}
 	(void) puts("$flags\"\n\t\t;;");
-	for (const struct cw_ctl_command *c = cw_ctl_commands; c->verb; c++) {
-		if (first_of_noun(c))
-			(void) printf("\t%s)\n", c->noun ? c->noun : c->verb);
-		if (first_of_noun(c) && c->noun) {
-			(void) puts("\t\tcase $second in");
-			(void) fputs("\t\t'') flags=\"", stdout);
-			for (const struct cw_ctl_command *d = c;
-				d->verb && d->noun && strcmp(d->noun, c->noun) == 0; d++)
-				(void) printf("%s ", d->verb);
-			(void) puts("$flags\" ;;");
-		}
-		(void) printf(c->noun ? "\t\t%s) flags=\"$flags" : "\t\tflags=\"$flags", c->verb);
-		for (const struct cw_ctl_flag *f = cw_ctl_flags; f->name; f++) {
-			if (!f->global && cw_ctl_takes(c, f))
-				(void) printf(" --%s", f->name);
-		}
-		(void) printf("\"%s", takes_file(c) ? " files=yes" : "");
-		if (c->noun && arg_names(c, &several)) {
-			(void) printf(" names=%s", arg_names(c, &several));
-			if (!several)
-				(void) fputs("${words[2]+-}", stdout);
-		}
-		(void) puts(c->noun ? " ;;" : "");
-		if (c->noun && (!c[1].verb || !c[1].noun || first_of_noun(c + 1)))
-			(void) puts("\t\tesac");
-		if (!c->noun || !c[1].verb || !c[1].noun || first_of_noun(c + 1))
-			(void) puts("\t\t;;");
-	}
+	for (const struct cw_ctl_command *c = cw_ctl_commands; c->verb; c++)
+		bash_command(c);
 	(void) puts(
 		"\tesac\n"
 		"\tif [ \"$files\" ] && [ \"${cur#-}\" = \"$cur\" ]; then\n"
@@ -374,7 +373,7 @@ static void zsh(void)
 	(void) puts(
 		"\t)\n\tif (($#plain == 0)) && [[ -z $skip && $words[CURRENT] != -* ]]; then\n\t\tcommands=(");
 	for (const struct cw_ctl_command *c = cw_ctl_commands; c->verb; c++) {
-		if (first_of_noun(c)) {
+		if (cw_ctl_first_of_noun(c)) {
 			(void) printf("\t\t\t'%s:", c->noun ? c->noun : c->verb);
 			quote(c->help, "");
 			(void) puts("'");
@@ -386,12 +385,12 @@ static void zsh(void)
 	for (const struct cw_ctl_command *c = cw_ctl_commands; c->verb; c++) {
 		if (!c->noun)
 			continue;
-		if (first_of_noun(c))
+		if (cw_ctl_first_of_noun(c))
 			(void) printf("\t\t%s)\n\t\t\tcommands=(\n", c->noun);
 		(void) printf("\t\t\t\t'%s:", c->verb);
 		quote(c->help, "");
 		(void) puts("'");
-		if (!c[1].noun || first_of_noun(c + 1))
+		if (!c[1].noun || cw_ctl_first_of_noun(c + 1))
 			(void) puts(
 				"\t\t\t)\n\t\t\t_describe command commands\n\t\t\treturn\n\t\t\t;;");
 	}
@@ -468,7 +467,7 @@ static void fish(void)
 	for (const struct cw_ctl_command *c = cw_ctl_commands; c->verb; c++) {
 		char when[128];
 
-		if (first_of_noun(c)) {
+		if (cw_ctl_first_of_noun(c)) {
 			(void) printf("complete -c causewayctl -n '__causewayctl_at' -a %s -d '",
 				c->noun ? c->noun : c->verb);
 			fish_text(c->noun ? "" : c->help);

@@ -10,11 +10,6 @@
 
 enum { HELP_COLUMN = 34 };
 
-static bool first_of_noun(const struct cw_ctl_command *c)
-{
-	return c == cw_ctl_commands || !c->noun || !c[-1].noun || strcmp(c[-1].noun, c->noun) != 0;
-}
-
 static int print_args(FILE *f, const struct cw_ctl_command *c)
 {
 	struct cw_ctl_arg arg;
@@ -62,7 +57,7 @@ void cw_ctl_help_all(FILE *f)
 	(void) fputs(
 		"Usage: causewayctl [FLAG...] NOUN VERB [ARGUMENT...] [FLAG...]\n\nCommands:\n", f);
 	for (const struct cw_ctl_command *c = cw_ctl_commands; c->verb; c++) {
-		if (c != cw_ctl_commands && c->noun && first_of_noun(c))
+		if (c != cw_ctl_commands && c->noun && cw_ctl_first_of_noun(c))
 			(void) fputc('\n', f);
 		if (!c->noun && c[-1].noun)
 			(void) fputc('\n', f);

@@ -93,7 +93,7 @@ static void on_stop(int sig)
 	sigset_t set;
 
 	restore();
-	(void) raise(sig);
+	(void) kill(getpid(), sig);
 	(void) sigemptyset(&set);
 	(void) sigaddset(&set, sig);
 	(void) sigprocmask(SIG_UNBLOCK, &set, NULL); /* stops here */
