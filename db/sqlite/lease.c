@@ -291,6 +291,8 @@ static int stopped(struct cw_backend *b, const struct cw_lease *l, const struct 
 	sqlite3_stmt *st = b->st[CW_SQ_LEASE_STOP];
 	int r;
 
+	/* Both ends are cut to whole seconds: never less than was promised. */
+	rest += rest > 0;
 	cw_sq_int(st, 1, l->addr.v);
 	cw_sq_int(st, 2, l->ports.psid);
 	cw_sq_int(st, 3, rest > 0 ? CW_LEASE_QUARANTINED : CW_LEASE_FREE);

@@ -209,7 +209,7 @@ static void model_confirm(struct place *p, uint64_t generation, int result)
 		p->waiting = 0;
 	} else if (result == 0) {
 		p->state = p->reason == CW_END_TEP ? CW_LEASE_FREE : CW_LEASE_QUARANTINED;
-		p->due = p->reason == CW_END_TEP ? now : now + REST;
+		p->due = p->reason == CW_END_TEP ? now : now + REST + 1;
 		p->pending = -1;
 	}
 }

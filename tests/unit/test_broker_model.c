@@ -12,7 +12,15 @@
 #include "base/err.h"
 #include "tests/lib/broker-fixture.h"
 
-enum { ADDRESSES = 8, WHO = 5, CLIENTS = 3, LIFETIME = 100, QUARANTINE = 7, BASE = 0xc6336400 };
+enum {
+	ADDRESSES = 8,
+	WHO = 5,
+	CLIENTS = 3,
+	LIFETIME = 100,
+	QUARANTINE = 7,
+	RESTS = QUARANTINE + 1,
+	BASE = 0xc6336400
+};
 
 /* One address. */
 struct place {
@@ -74,7 +82,7 @@ static void model_time(void)
 		if (p->held && p->until_s <= m.now_s) {
 			p->held = false;
 			p->resting = true;
-			p->until_s = m.now_s + QUARANTINE; /* from when forwarding stopped */
+			p->until_s = m.now_s + RESTS; /* from when forwarding stopped */
 			m.expiries++;
 		} else if (p->resting && p->until_s <= m.now_s) {
 			p->resting = false;
@@ -220,7 +228,7 @@ static void do_end(void)
 	bx_settle(&m.b);
 	p->held = false;
 	p->resting = true;
-	p->until_s = m.now_s + QUARANTINE;
+	p->until_s = m.now_s + RESTS;
 	m.ends++;
 }
 
@@ -254,16 +262,16 @@ static void tep_good_again(void)
 		}
 		p->resting = !p->held && p->lease;
 		if (p->resting)
-			p->until_s = m.now_s + QUARANTINE;
+			p->until_s = m.now_s + RESTS;
 	}
-	bx_advance(&m.b, QUARANTINE + 1);
-	m.now_s += QUARANTINE + 1;
+	bx_advance(&m.b, RESTS + 1);
+	m.now_s += RESTS + 1;
 	for (unsigned i = 0; i < ADDRESSES; i++) {
 		m.at[i].resting = false;
 		if (m.at[i].held && m.at[i].until_s <= m.now_s) {
 			m.at[i].held = false;
 			m.at[i].resting = true;
-			m.at[i].until_s = m.now_s + QUARANTINE;
+			m.at[i].until_s = m.now_s + RESTS;
 		}
 	}
 }
