@@ -3,7 +3,7 @@
  * replayed up to a random cut: what no sync covered is there, is not, or in part (sectors of 512
  * octets, each write by itself). Then the database must open, be sound, and hold everything that
  * was answered before the cut. The same check over a store that does not sync as ours must fail.
- * CW_CRASH_CUTS: cuts (500), CW_CRASH_SEED. */
+ * CW_CRASH_CUTS: cuts (500; 60 with CW_TEST_SPARSE), CW_CRASH_SEED. */
 #include "config.h"
 
 #include <dirent.h>
@@ -245,7 +245,7 @@ static unsigned seed_of(void)
 static void nothing_answered_is_lost(void **state)
 {
 	const char *env = getenv("CW_CRASH_CUTS");
-	unsigned n = env ? (unsigned) strtoul(env, NULL, 10) : 500;
+	unsigned n = env ? (unsigned) strtoul(env, NULL, 10) : cw_test_cases(500, 60);
 	struct tally t;
 
 	(void) state;
