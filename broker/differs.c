@@ -70,6 +70,8 @@ static bool same_fixed(
 		return same_text(a->rest.ca, b->rest.ca);
 	case CW_FIXED_REST_CONNECTIONS:
 		return a->rest.connections == b->rest.connections;
+	case CW_FIXED_REST_RECEIVE:
+		return a->rest.receive_s == b->rest.receive_s;
 	case CW_FIXED_REST_STREAMS:
 		return a->rest.streams == b->rest.streams;
 	case CW_FIXED_REST_REQUESTS:

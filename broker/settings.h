@@ -36,6 +36,7 @@
 	X(REST_OPERATORS, "rest", ".", "operators")         \
 	X(REST_VIEWERS, "rest", ".", "viewers")             \
 	X(REST_CONNECTIONS, "rest", ".", "connections")     \
+	X(REST_RECEIVE, "rest", ".", "receive-timeout")     \
 	X(REST_STREAMS, "rest", ".", "event-streams")       \
 	X(REST_REQUESTS, "rest", ".", "requests-per-token") \
 	X(BACKUP_DIR, "backup", ".", "directory")           \
@@ -86,7 +87,7 @@ struct cw_config_rest {
 	char *names, *admins, *operators, *viewers;
 	char *cert, *key, *ca;
 	int cert_line, key_line, ca_line;
-	unsigned connections, streams, requests_per_token;
+	unsigned connections, receive_s, streams, requests_per_token;
 };
 
 struct cw_config_backup {

@@ -27,6 +27,7 @@ bool cw_config_rest_build(struct cw_config *c, const struct cw_conf *f)
 		return false;
 
 	r->connections = (unsigned) cw_conf_int(s, "connections");
+	r->receive_s = (unsigned) cw_conf_int(s, "receive-timeout");
 	r->streams = (unsigned) cw_conf_int(s, "event-streams");
 	r->requests_per_token = (unsigned) cw_conf_int(s, "requests-per-token");
 	r->cert_line = cw_conf_opt_line(s, "cert");

@@ -325,6 +325,7 @@ static int open_listener(
 		.fd = fd,
 		.is_unix = is_unix,
 		.connections = conf->connections,
+		.receive_s = conf->receive_s,
 		.threads = CW_REST_THREADS,
 	};
 	int e = fd;
@@ -409,6 +410,8 @@ static void on_tick_timer(void *arg)
 	struct cw_rest *r = arg;
 
 	cw_hub_wake(r->parts.hub);
+	for (unsigned i = 0; i < r->n_listeners; i++)
+		cw_rest_listener_sweep(r->listener[i]);
 	cw_timer_start(r->tick_timer, CW_REST_TICK_MS);
 }
 

@@ -13,6 +13,7 @@ struct cw_rest_server_conf {
 	bool is_unix;
 	const char *tls_cert, *tls_key, *tls_ca; /* PEM texts, or NULL */
 	unsigned connections;
+	unsigned receive_s; /* in which a request must have arrived */
 	unsigned threads;
 };
 
@@ -20,6 +21,8 @@ struct cw_rest_server_conf {
 int cw_rest_listener_open(struct cw_rest *r, const struct cw_rest_server_conf *conf,
 	struct cw_rest_listener **ret) CW_MUST_CHECK;
 void cw_rest_listener_quiesce(struct cw_rest_listener *l); /* accepts no more */
+/* Ends connections on which requests do not come to their end; now and then, on the loop. */
+void cw_rest_listener_sweep(struct cw_rest_listener *l);
 /* Ends the connections of streams whose readers do not read: any thread. */
 void cw_rest_listener_cut(struct cw_rest_listener *l);
 /* Nothing may be suspended. Joins the threads. NULL is fine. */

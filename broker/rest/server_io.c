@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <microhttpd.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -24,7 +25,6 @@
 #include "broker/rest/server.h"
 
 enum {
-	IDLE_S = 30,
 	CONNECTION_MEMORY = 32768, /* head, and what is being sent */
 	HEADERS_MAX = 64,
 	HEAD_MAX = 16384,
@@ -38,14 +38,24 @@ struct cw_rest_listener {
 	struct cw_rest *rest;
 	struct MHD_Daemon *daemon;
 	bool is_unix, is_tls, asks_cert;
-	pthread_mutex_t lock;   /* of streams */
-	struct cw_list streams; /* struct exchange */
+	int64_t receive_us; /* for a request to arrive */
+	pthread_mutex_t lock;
+	struct cw_list streams;     /* struct exchange */
+	struct cw_list connections; /* struct connection */
+};
+
+/* libmicrohttpd counts silence only: who sends an octet now and then would stay for ever. */
+struct connection {
+	struct cw_list in_listener;
+	int fd;
+	_Atomic int64_t awaited_us; /* since when a request is awaited; 0: one is there */
 };
 
 struct exchange {
 	struct cw_rest_request q; /* first */
 	struct cw_rest_listener *listener;
 	struct MHD_Connection *conn;
+	struct connection *connection; /* NULL: there was no memory for it */
 	struct cw_loop_task task;
 	cw_rest_handler_t *on_loop;
 	const struct cw_rest_stream *stream;
@@ -60,6 +70,58 @@ struct exchange {
 static struct exchange *inside(struct cw_rest_request *q)
 {
 	return cw_container_of(q, struct exchange, q);
+}
+
+static int64_t now_us(const struct cw_rest_listener *l)
+{
+	return cw_clock_now(cw_loop_clock(cw_rest_loop(l->rest))).mono_us;
+}
+
+/* ---- connections ---- */
+
+static void await_request(struct cw_rest_listener *l, struct connection *c)
+{
+	if (c)
+		atomic_store(&c->awaited_us, now_us(l));
+}
+
+static void connected(void *arg, struct MHD_Connection *conn, void **mine,
+	enum MHD_ConnectionNotificationCode how)
+{
+	struct cw_rest_listener *l = arg;
+	struct connection *c = *mine;
+
+	(void) pthread_mutex_lock(&l->lock);
+	if (how == MHD_CONNECTION_NOTIFY_STARTED) {
+		const union MHD_ConnectionInfo *info =
+			MHD_get_connection_info(conn, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+		*mine = c = info ? cw_zalloc(1, sizeof *c) : NULL;
+		if (c) {
+			c->fd = info->connect_fd;
+			await_request(l, c);
+			cw_list_append(&l->connections, &c->in_listener);
+		}
+	} else if (c) {
+		cw_list_remove(&c->in_listener);
+		*mine = cw_free(c);
+	}
+	(void) pthread_mutex_unlock(&l->lock);
+}
+
+void cw_rest_listener_sweep(struct cw_rest_listener *l)
+{
+	int64_t since = now_us(l) - 2 * l->receive_us;
+
+	(void) pthread_mutex_lock(&l->lock);
+	cw_list_for_each (it, &l->connections) {
+		struct connection *c = cw_container_of(it, struct connection, in_listener);
+		int64_t awaited = atomic_load(&c->awaited_us);
+
+		if (awaited && awaited < since)
+			(void) shutdown(c->fd, SHUT_RDWR);
+	}
+	(void) pthread_mutex_unlock(&l->lock);
 }
 
 /* ---- the head ---- */
@@ -298,6 +360,7 @@ static void completed(
 	*mine = NULL;
 	if (!x)
 		return;
+	await_request(x->listener, x->connection);
 	if (x->stream) {
 		(void) pthread_mutex_lock(&x->listener->lock);
 		cw_list_remove(&x->in_streams);
@@ -358,10 +421,13 @@ static bool append_body(struct exchange *x, const char *p, size_t n)
 
 static enum MHD_Result on_head(struct exchange *x, const char *method, const char *version)
 {
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(x->conn, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	enum cw_problem problem;
 	bool bare;
 	const char *fault = framing_fault(x, version, &problem, &bare);
 
+	x->connection = info ? info->socket_context : NULL;
 	find_peer(x);
 	x->state = BODY;
 	/* libmicrohttpd takes a header without a name for the end of the head, and what follows for
@@ -398,8 +464,14 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *conn, const 
 		x->q.fn(&x->q); /* it was suspended */
 	} else {
 		x->state = RUNNING;
+		if (x->connection)
+			atomic_store(&x->connection->awaited_us, 0);
 		x->q.body = x->body;
-		if (x->too_big)
+		if (now_us(x->listener) - x->q.begun_us > x->listener->receive_us)
+			cw_rest_problem(&x->q, CW_PROBLEM_REQUEST_TIMEOUT,
+				"it was not there after %lld s",
+				(long long) (x->listener->receive_us / 1000000));
+		else if (x->too_big)
 			cw_rest_problem(
 				&x->q, CW_PROBLEM_BODY_TOO_LARGE, "a body has 1 MiB at most");
 		else
@@ -450,6 +522,8 @@ int cw_rest_listener_open(
 	}
 	l->rest = r;
 	cw_list_init(&l->streams);
+	cw_list_init(&l->connections);
+	l->receive_us = (int64_t) conf->receive_s * 1000000;
 	(void) pthread_mutex_init(&l->lock, NULL);
 	l->is_unix = conf->is_unix;
 	l->is_tls = conf->tls_cert != NULL;
@@ -463,11 +537,11 @@ int cw_rest_listener_open(
 		MHD_OPTION_EXTERNAL_LOGGER, log_fault, NULL, MHD_OPTION_LISTEN_SOCKET,
 		(MHD_socket) conf->fd, MHD_OPTION_THREAD_POOL_SIZE, conf->threads,
 		MHD_OPTION_CONNECTION_LIMIT, conf->connections, MHD_OPTION_CONNECTION_TIMEOUT,
-		(unsigned) IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) CONNECTION_MEMORY,
+		conf->receive_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) CONNECTION_MEMORY,
 		MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1,
 		MHD_OPTION_URI_LOG_CALLBACK, uri_seen, l, MHD_OPTION_UNESCAPE_CALLBACK,
-		leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED, completed, NULL, MHD_OPTION_ARRAY,
-		tls, MHD_OPTION_END);
+		leave_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED, completed, NULL,
+		MHD_OPTION_NOTIFY_CONNECTION, connected, l, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 	if (!l->daemon) {
 		int e = errno ? -errno : -EIO;
 

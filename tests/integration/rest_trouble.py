@@ -2,6 +2,7 @@
 """Problems that come of trouble only: what stands in each other's way, a full disk, a database that is locked or
 damaged, no memory, tunnel end points that fail, clients that want too much, the end of the broker. For rest.test."""
 import http.client
+import itertools
 import json
 import os
 import re
@@ -303,6 +304,35 @@ def not_configured(api):
 	b.close()
 
 
+def late(api):
+	"""A body that dribbles in, and connections that never get to their point while others do."""
+	b, begun = Broker(World.CONFIG + "rest { receive-timeout = 1 }\n"), time.monotonic()
+	mine = Api(b.sock, api)
+	s = socket.socket(socket.AF_UNIX)
+	s.settimeout(20)
+	s.connect(b.sock)
+	s.sendall(b"POST /v1/users HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n")
+	for c in b'{"name":"x"}':
+		s.sendall(bytes([c]))
+		time.sleep(0.2)
+	r = http.client.HTTPResponse(s)
+	r.begin()
+	a = Answer(r.status, {k.lower(): v for k, v in r.getheaders()}, r.read())
+	mine.check("createUser", a)
+	assert a.code == "request-timeout" and a.status == 408, a.raw
+	assert mine.call("listUsers", want=200).json["items"] == [], "nothing was done"
+	s = socket.socket(socket.AF_UNIX)
+	s.connect(b.sock)
+	try:
+		for c in itertools.cycle(b"GET /v1/pools?name="):
+			s.sendall(bytes([c]))
+			time.sleep(0.1)
+			assert time.monotonic() < begun + 30, "a head that never ends"
+	except OSError:
+		pass
+	b.close()
+
+
 def stopping(api):
 	"""Who is connected is told, while somebody else does not read its stream and so keeps it from its end for a while."""
 	b = Broker(World.CONFIG)
@@ -403,6 +433,6 @@ def without_role(api):
 def brokers(api):
 	for what, fn in (("a full disk: 507", full_disk), ("a database that is locked: 503", locked), ("one that is damaged: 503", damaged),
 		("no memory: 500", no_memory), ("a TEP that does not answer: 502", tep_fails), ("too much of it: 429, 503", too_much),
-		("what has no section: 409; a file that is wrong: 422", not_configured), ("at the end: 503", stopping), ("from afar: 401, 403", from_afar),
+		("what has no section: 409; a file that is wrong: 422", not_configured), ("late: 408", late), ("at the end: 503", stopping), ("from afar: 401, 403", from_afar),
 		("by somebody without a role: 401", without_role)):
 		yield what, lambda fn=fn: fn(api)
