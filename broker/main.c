@@ -174,6 +174,8 @@ static void take_down(struct daemon *d)
 	/* A handler that waits for the engine must be answered before its server ends. */
 	while (d->rest && cw_rest_active(d->rest) > 0)
 		(void) uv_run(cw_loop_uv(d->loop), UV_RUN_ONCE);
+	if (d->reload)
+		cw_reload_serves(d->reload, NULL);
 	d->rest = cw_rest_free(d->rest);
 	d->reload = cw_reload_free(d->reload);
 	d->watchdog = cw_timer_free(d->watchdog);
@@ -284,6 +286,7 @@ static void on_engine_ready(void *arg)
 		begin_stop(d, CW_EXIT_FAILURE);
 		return;
 	}
+	cw_reload_serves(d->reload, d->rest);
 	say_ready(d);
 	start_watchdog(d);
 }

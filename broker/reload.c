@@ -11,6 +11,7 @@
 #include "broker/differs.h"
 #include "broker/outside.h"
 #include "broker/reload.h"
+#include "broker/rest/rest.h"
 
 #define WHY_MAX 512
 
@@ -19,6 +20,7 @@ struct cw_reload {
 	struct cw_config *in_force; /* as it was taken over last */
 	int64_t loaded_wall_s;
 	struct cw_compare *compare;
+	struct cw_rest *rest;
 };
 
 int cw_reload_new(const struct cw_reload_parts *parts, struct cw_reload **ret)
@@ -49,6 +51,11 @@ struct cw_reload *cw_reload_free(struct cw_reload *r)
 	(void) cw_config_free(r->in_force);
 	(void) cw_config_free(r->parts.start);
 	return cw_free(r);
+}
+
+void cw_reload_serves(struct cw_reload *r, struct cw_rest *rest)
+{
+	r->rest = rest;
 }
 
 const struct cw_config *cw_reload_start(const struct cw_reload *r)
@@ -82,6 +89,12 @@ static int take_over(struct cw_reload *r, struct cw_config *fresh, FILE *err)
 
 	if (e == 0)
 		e = cw_tsp_access_reload(r->parts.tsp, fresh);
+	if (e == 0 && r->rest) {
+		e = cw_rest_reload(r->rest);
+		if (e < 0)
+			(void) snprintf(why, sizeof why, "certificate and key of the API: %s",
+				cw_strerror(e));
+	}
 	if (e < 0) {
 		(void) fprintf(err, "%s: %s\n", r->parts.path, why);
 		return e;

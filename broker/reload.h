@@ -12,6 +12,7 @@
 #include "db/store.h"
 
 struct cw_reload;
+struct cw_rest;
 
 struct cw_reload_parts {
 	struct cw_loop *loop; /* all borrowed */
@@ -27,6 +28,8 @@ int cw_reload_new(const struct cw_reload_parts *parts, struct cw_reload **ret) C
 /* Before the store is closed. NULL is fine. */
 struct cw_reload *cw_reload_free(struct cw_reload *r);
 
+/* The API, whose certificate is read again too; borrowed, NULL: it is going. */
+void cw_reload_serves(struct cw_reload *r, struct cw_rest *rest);
 /* The start's configuration, and what was taken over last, which is the same until then
  * (cw_config_value_in_force()); borrowed. */
 const struct cw_config *cw_reload_start(const struct cw_reload *r);

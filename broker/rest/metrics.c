@@ -273,7 +273,7 @@ static void put_certs(struct cw_rest_request *q, const struct counted *c)
 {
 	family(q, "causeway_cert_not_after_timestamp_seconds", "gauge", "seconds",
 		"When the first certificate ends that the broker shows, or knows clients by.");
-	put_cert(q, "rest", "server", q->rest->cert_ends_s);
+	put_cert(q, "rest", "server", atomic_load(&q->rest->cert_ends_s));
 	put_cert(q, "rest", "client-ca", q->rest->ca_ends_s);
 	put_cert(q, "tls", "server", c->tsp.cert_ends_s);
 	put_cert(q, "tls", "client-ca", c->tsp.ca_ends_s);

@@ -21,13 +21,13 @@
 #include "broker/rest/listen.h"
 #include "broker/rest/origin.h"
 #include "broker/rest/rest_int.h"
+#include "broker/rest/tls.h"
 #include "schema/rest/json_in.h"
 #include "schema/rest/resources.h"
 #include "schema/rest/scope.h"
 
 #define STOP_LOOK_MS  20
 #define CLOCK_LOOK_MS 1000
-#define PEM_MAX       262144
 #define CUT_US        2000000 /* streams whose readers do not read, at the end */
 
 /* ---- answers that are no handler's ---- */
@@ -270,49 +270,37 @@ void cw_rest_left(struct cw_rest *r, struct cw_rest_request *q)
 	atomic_fetch_sub(&r->active, 1);
 }
 
-/* A PEM file as a text; given. -errno. */
-static int read_pem(const char *path, char **ret)
-{
-	CW_CLEANUP(cw_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	char *text = fd < 0 ? NULL : cw_zalloc(1, PEM_MAX + 1);
-	ssize_t n;
-
-	if (!text)
-		return fd < 0 ? -errno : -ENOMEM;
-	n = read(fd, text, PEM_MAX);
-	if (n < 0) {
-		int e = errno;
-
-		(void) cw_free_secret(text, PEM_MAX);
-		return -e;
-	}
-	*ret = text;
-	return 0;
-}
-
-static int open_tls(struct cw_rest *r, struct cw_rest_server_conf *sc)
+int cw_rest_reload(struct cw_rest *r)
 {
 	const struct cw_config_rest *conf = &r->parts.config->rest;
-	char *cert = NULL, *key = NULL, *ca = NULL;
-	int e = read_pem(conf->cert, &cert);
+	int64_t ends_s;
+	int e;
 
+	if (!conf->cert)
+		return 0;
+	e = cw_tls_expiry(conf->cert, &ends_s);
 	if (e == 0)
-		e = read_pem(conf->key, &key);
-	if (e == 0 && conf->ca)
-		e = read_pem(conf->ca, &ca);
-	sc->tls_cert = cert;
-	sc->tls_key = key;
+		e = cw_rest_tls_load(conf->cert, conf->key);
+	if (e == 0)
+		atomic_store(&r->cert_ends_s, ends_s);
+	return e;
+}
+
+/* The listener that speaks TLS: clients are known by their certificates if there is a CA. */
+static int open_tls(struct cw_rest *r, struct cw_rest_server_conf *sc)
+{
+	const char *path = r->parts.config->rest.ca;
+	char *ca = NULL;
+	int e = path ? cw_rest_read_pem(path, &ca) : 0;
+
+	if (e == 0 && path)
+		e = cw_tls_expiry(path, &r->ca_ends_s);
+	sc->is_tls = true;
 	sc->tls_ca = ca;
-	if (e == 0)
-		e = cw_tls_expiry(conf->cert, &r->cert_ends_s);
-	if (e == 0 && conf->ca)
-		e = cw_tls_expiry(conf->ca, &r->ca_ends_s);
 	if (e == 0)
 		e = cw_rest_listener_open(r, sc, &r->listener[r->n_listeners]);
 	else
 		(void) close(sc->fd);
-	(void) cw_free(cert);
-	(void) (key ? cw_free_secret(key, PEM_MAX) : NULL);
 	(void) cw_free(ca);
 	return e;
 }
@@ -343,6 +331,16 @@ static int open_listener(
 	(void) snprintf(r->bound + strlen(r->bound), sizeof r->bound - strlen(r->bound), "%s%s%s",
 		r->bound[0] ? " " : "", is_unix ? "unix:" : "", name);
 	return 0;
+}
+
+static int load_certificate(struct cw_rest *r, char *why, size_t why_n)
+{
+	int e = cw_rest_reload(r);
+
+	if (e < 0)
+		(void) snprintf(why, why_n, "the API's certificate %s with its key: %s",
+			r->parts.config->rest.cert, cw_strerror(e));
+	return e;
 }
 
 static int open_listeners(struct cw_rest *r, char *why, size_t why_n)
@@ -447,6 +445,8 @@ int cw_rest_new(const struct cw_rest_parts *parts, char *why, size_t why_n, stru
 	if (e == 0)
 		e = cw_random(r->session_key, sizeof r->session_key);
 	if (e == 0)
+		e = load_certificate(r, why, why_n);
+	if (e == 0)
 		e = open_listeners(r, why, why_n);
 	if (e < 0) {
 		(void) cw_rest_free(r);
@@ -480,6 +480,7 @@ struct cw_rest *cw_rest_free(struct cw_rest *r)
 		return NULL;
 	for (unsigned i = 0; i < r->n_listeners; i++)
 		(void) cw_rest_listener_close(r->listener[i]);
+	cw_rest_tls_forget();
 	if (r->n_listeners && r->parts.config->rest.socket)
 		(void) unlink(r->parts.config->rest.socket);
 	r->stop_timer = cw_timer_free(r->stop_timer);

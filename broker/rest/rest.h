@@ -35,6 +35,9 @@ int cw_rest_new(const struct cw_rest_parts *parts, char *why, size_t why_n,
 	struct cw_rest **ret) CW_MUST_CHECK;
 /* Where it listens, blank-separated: "unix:PATH", "127.0.0.1:8653". Returns to. */
 const char *cw_rest_bound(const struct cw_rest *r, char *to, size_t n);
+/* Reads the certificate and key of TLS again, from where they were at the start; for connections from
+ * now on. On failure nothing changed. */
+int cw_rest_reload(struct cw_rest *r) CW_MUST_CHECK;
 /* Takes no new requests, ends streams, and calls done when no request is under way. */
 void cw_rest_stop(struct cw_rest *r, void (*done)(void *arg), void *arg);
 size_t cw_rest_active(const struct cw_rest *r); /* requests that are not over */

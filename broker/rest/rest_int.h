@@ -24,7 +24,8 @@ struct cw_rest {
 	struct cw_rest_listener *listener[CW_REST_LISTENERS_MAX];
 	unsigned n_listeners;
 	char bound[1024];
-	int64_t cert_ends_s, ca_ends_s; /* certificates in force; 0: none */
+	_Atomic int64_t cert_ends_s; /* certificates in force; 0: none */
+	int64_t ca_ends_s;
 	/* any thread */
 	_Atomic bool stopping;
 	_Atomic size_t active; /* requests that have begun and are not over */

@@ -23,6 +23,7 @@
 #include "base/mem.h"
 #include "broker/rest/cert.h"
 #include "broker/rest/server.h"
+#include "broker/rest/tls.h"
 
 enum {
 	CONNECTION_MEMORY = 32768, /* head, and what is being sent */
@@ -507,10 +508,13 @@ int cw_rest_listener_open(
 	struct cw_rest_listener *l = cw_zalloc(1, sizeof *l);
 	unsigned flags =
 		MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	const union {
+		gnutls_certificate_retrieve_function3 *fn;
+		void *pointer; /* as the library takes it in a list */
+	} retrieve = {.fn = cw_rest_tls_retrieve};
 	struct MHD_OptionItem tls[] = {
-		{MHD_OPTION_HTTPS_MEM_CERT, 0, (void *) (uintptr_t) conf->tls_cert},
+		{MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, retrieve.pointer},
 		{MHD_OPTION_HTTPS_PRIORITIES, 0, (void *) (uintptr_t) TLS_VERSIONS},
-		{MHD_OPTION_HTTPS_MEM_KEY, 0, (void *) (uintptr_t) conf->tls_key},
 		{conf->tls_ca ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0,
 			(void *) (uintptr_t) conf->tls_ca},
 		{MHD_OPTION_END, 0, NULL},
@@ -526,9 +530,9 @@ int cw_rest_listener_open(
 	l->receive_us = (int64_t) conf->receive_s * 1000000;
 	(void) pthread_mutex_init(&l->lock, NULL);
 	l->is_unix = conf->is_unix;
-	l->is_tls = conf->tls_cert != NULL;
+	l->is_tls = conf->is_tls;
 	l->asks_cert = conf->tls_ca != NULL;
-	if (conf->tls_cert)
+	if (conf->is_tls)
 		flags |= MHD_USE_TLS;
 	else
 		tls[0].option = MHD_OPTION_END;
