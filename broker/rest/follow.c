@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/err.h"
 #include "broker/rest/events.h"
 
@@ -218,23 +219,16 @@ static void pulled(struct cw_rest_request *q)
 	atomic_fetch_sub(&q->rest->streams, 1);
 }
 
-/* Last-Event-ID; the later word, so it wins over after. */
-static bool take_last_id(struct cw_rest_request *q, uint64_t *ret)
+/* Last-Event-ID; the later word, so it wins over after. Empty it is none. */
+static bool take_last_id(struct cw_rest_request *q, uint64_t *ret, bool *ret_named)
 {
 	const char *value = cw_rest_header(q, "Last-Event-ID");
-	char digits[24];
 
 	if (!value || !*value)
 		return true;
-	for (const char *p = value; *p; p++) {
-		uint64_t d = (uint64_t) (*p - '0');
-
-		if (*p < '0' || *p > '9' || *ret > (INT64_MAX - d) / 10)
-			break;
-		*ret = (p == value ? 0 : *ret * 10) + d;
-	}
-	(void) snprintf(digits, sizeof digits, "%llu", (unsigned long long) *ret);
-	if (strcmp(digits, value) == 0)
+	*ret_named = true;
+	if ((value[0] != '0' || !value[1]) &&
+		cw_parse_u64(value, strlen(value), 0, INT64_MAX, ret) == 0)
 		return true;
 	cw_rest_problem(q, CW_PROBLEM_INVALID_HEADER, "Last-Event-ID is the id of an event");
 	return false;
@@ -257,11 +251,10 @@ static bool only_of_streams(
 static bool begin(
 	struct cw_rest_request *q, const struct cw_rest_query_list_events *asked, struct follow *f)
 {
-	bool named = CW_REST_HAS(&cw_rest_query_list_events_object, asked, after) ||
-		     cw_rest_header(q, "Last-Event-ID");
+	bool named = CW_REST_HAS(&cw_rest_query_list_events_object, asked, after);
 
 	f->in.after = asked->after;
-	if (!take_last_id(q, &f->in.after))
+	if (!take_last_id(q, &f->in.after, &named))
 		return false;
 	f->live = !named;
 	f->in.replay = named;

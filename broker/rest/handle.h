@@ -49,7 +49,7 @@ void cw_rest_forget_names(struct cw_rest_request *q);
 void cw_rest_etag(struct cw_rest_request *q, uint64_t version);
 /* If-None-Match names it: answered 304. */
 bool cw_rest_modified(struct cw_rest_request *q, uint64_t version);
-/* If-Match must be there and name it: 428, 412. "*" is any. */
+/* If-Match must be there and name it: 428, 412; what is not one tag, "*" too: 400. */
 bool cw_rest_if_match(struct cw_rest_request *q, uint64_t version);
 
 /* ---- changing ---- */
