@@ -102,7 +102,7 @@ export async function getText(path, accept) {
 }
 
 // What can be changed comes with its tag: {value, etag}.
-export async function getTagged(path) {
+async function getTagged(path) {
 	const answer = await send("GET", path);
 	if (!answer.ok)
 		await refuse(answer);

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Small drawings in SVG, with presentation attributes and classes only: the page's policy allows no inline style.
-import { count, local, span } from "/assets/format.js";
+import { count, local, percentUsed, span } from "/assets/format.js";
 import { h, s } from "/assets/dom.js";
 
 const W = 600;
 const H = 120;
 
-const used = (sample, total) => Math.min(100, Math.max(0, (100 * (total - sample.available)) / total));
+const used = (sample, total) => percentUsed({ total, available: sample.available });
 
 // Points into path pieces; a gap of more than three steps is a gap (the broker did not run).
 function pieces(samples, stepMs, x, y) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // One box: an address, an address and port, a user, a principal, a lease. Who has it, and who had it.
-import { get, now, pages } from "/assets/api.js";
+import { get, now, pages, stamp } from "/assets/api.js";
 import { timeline } from "/assets/chart.js";
 import { h } from "/assets/dom.js";
 import { ip4, local, plural, relative, span, when } from "/assets/format.js";
@@ -10,7 +10,7 @@ import { can } from "/assets/state.js";
 const ROWS = 200;
 
 // What the words mean: {kind, of the lease list, of the history}.
-export function understand(text) {
+function understand(text) {
 	const port = /^([\d.]+):(\d{1,5})$/.exec(text);
 	if (port && ip4(port[1]) !== null && Number(port[2]) < 65536)
 		return { kind: "address and port", leases: { q: text }, history: { ip: port[1], port: port[2] } };
@@ -27,18 +27,16 @@ export function understand(text) {
 	return null;
 }
 
-const utc = (localTime) => `${new Date(localTime).toISOString().slice(0, 19)}Z`;
-
 async function load({ params }) {
 	const text = (params.q ?? "").trim();
 	const what = text ? understand(text) : null;
 	if (!what)
 		return { text, what };
-	const at = params.at ? utc(params.at) : null;
+	const at = params.at ? stamp(Date.parse(params.at)) : null;
 	const [leases, history] = await Promise.all([
 		get("/v1/leases", { ...what.leases, state: ["active", "ending", "quarantined"], limit: 50 }),
 		can("history:read") ? pages("/v1/history", at && what.history.ip ? { ...what.history, at }
-			: { ...what.history, sort: "desc", ...(at ? { from: at, to: utc(Date.parse(at) + 1000) } : {}) }, ROWS) : null,
+			: { ...what.history, sort: "desc", ...(at ? { from: at, to: stamp(Date.parse(at) + 1000) } : {}) }, ROWS) : null,
 	]);
 	return { text, what, at, leases: leases.items, history };
 }

@@ -101,7 +101,7 @@ function go() {
 	const first = state.route.name === "";
 	const moved = route.name !== state.route.name || route.id !== state.route.id;
 	const changed = JSON.stringify(route.params) !== JSON.stringify(state.route.params);
-	set({ route, menu: false, ...(moved || changed ? { data: null, error: null } : {}), ...(moved ? { ui: {} } : {}) });
+	set({ route, menu: false, ...(moved || changed ? { data: null, error: null, ui: {} } : {}) });
 	document.title = `${VIEWS[route.name].title} – Causeway`;
 	if (moved && !first)
 		queueMicrotask(() => {

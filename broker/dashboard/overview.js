@@ -39,8 +39,7 @@ const sum = (m, name, which = {}) => (m.get(name) ?? []).filter((x) => Object.en
 function remember(rates, m) {
 	const reading = { at: Date.now(), grants: sum(m, "causeway_leases_total", { event: "grant" }),
 		ends: sum(m, "causeway_leases_total", { event: "release" }) + sum(m, "causeway_leases_total", { event: "expire" })
-			+ sum(m, "causeway_leases_total", { event: "revoke" }),
-		fails: m.get("causeway_alloc_failures_total") ?? [] };
+			+ sum(m, "causeway_leases_total", { event: "revoke" }) };
 	// Smaller than before: the broker was started again.
 	const kept = rates.length && rates.at(-1).grants > reading.grants ? [] : rates;
 	return [...kept, reading].slice(-RATES);
@@ -67,7 +66,7 @@ async function load(route, state) {
 // [tone, title, detail, href], worst first.
 function problems(d) {
 	const found = [];
-	const named = new Set();
+	const told = new Set(); // checks of the readiness that are told here in better words
 	for (const { pool, usage, samples } of d.rows) {
 		const at = href(`pools/${pool.name}`);
 		if (usage.level === "full")
@@ -81,7 +80,7 @@ function problems(d) {
 	}
 	for (const t of d.teps ?? []) {
 		if (t.state === "down" || t.state === "syncing") {
-			named.add(`tep:${t.name}`);
+			told.add(`tep:${t.name}`);
 			found.push([t.state === "down" ? "bad" : "warn", `TEP ${t.name} is ${t.state}`, t.last_error ?? `${plural(t.waiting, "change")} not confirmed.`, href("teps")]);
 		} else if (t.drift) {
 			found.push(["warn", `TEP ${t.name} differs in ${plural(t.drift, "binding")}`, "It forwards something else than the database says.", href("teps")]);
@@ -89,11 +88,11 @@ function problems(d) {
 	}
 	for (const j of d.jobs)
 		if (!j.healthy) {
-			named.add(`job:${j.name}`);
+			told.add("jobs");
 			found.push(["bad", `Job ${j.name} ${j.last?.result === "failed" ? "fails" : "is late"}`, j.last?.result === "failed" ? j.last.detail : `${count(j.backlog)} wait, since ${span(j.lag_s)}.`, href("jobs")]);
 		}
 	for (const c of d.checks)
-		if (![...named].some((n) => c.name.includes(n.split(":")[1])))
+		if (!told.has(c.name))
 			found.push(["bad", `Not ready: ${c.name}`, c.detail, null]);
 	for (const [what, why] of d.faults)
 		found.push(["bad", `${what} cannot be read`, why, null]);

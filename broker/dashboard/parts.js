@@ -109,7 +109,7 @@ export function filters(route, params, fields) {
 const SEVERE = { "pool.full": "bad", "pool.low": "warn", "tep.down": "bad", "tep.drift": "warn", "auth.fail": "warn", "job.fail": "bad",
 	"job.late": "warn", "config.error": "bad", "clock.jump": "warn", "store.damaged": "bad", "store.rebuilt": "warn", "lease.refuse": "warn", "lease.reject": "warn",
 	"pool.ok": "good", "tep.up": "good", "tep.synced": "good", "store.ok": "good" };
-export const eventTone = (type) => SEVERE[type] ?? "off";
+const eventTone = (type) => SEVERE[type] ?? "off";
 
 function objectLink(e) {
 	const id = e.object ?? "";

@@ -13,9 +13,9 @@ export const state = {
 	loading: false,
 	error: null,
 	live: { status: "off", events: [] },
-	rates: [], // {at, grants, fails}, oldest first
+	rates: [], // {at, grants, ends}, oldest first
 	menu: false,
-	ui: {}, // what a view wants to keep until another is shown
+	ui: {}, // what a view wants to keep until the address is another one
 };
 
 const readers = new Set();
