@@ -603,11 +603,6 @@ bool cw_session_source(const struct cw_session *s, struct cw_addr6 *ret)
 	return true;
 }
 
-const struct sockaddr *cw_session_peer(const struct cw_session *s)
-{
-	return s->winner ? (const struct sockaddr *) &s->winner->to : NULL;
-}
-
 static const struct ifaddrs *owner_of(const struct ifaddrs *all, const struct cw_addr6 *source)
 {
 	struct cw_addr6 a;

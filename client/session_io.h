@@ -49,7 +49,5 @@ void cw_session_touch(struct cw_session *s);
 bool cw_session_source(const struct cw_session *s, struct cw_addr6 *ret);
 /* The link-local address of the interface that has `source`; false: none. */
 bool cw_session_link_local(const struct cw_addr6 *source, struct cw_addr6 *ret);
-const struct sockaddr *cw_session_peer(
-	const struct cw_session *s); /* borrowed; of the connection */
 /* How many sessions are not gone yet, closed ones included: a loop ends cleanly at 0. */
 unsigned cw_sessions_alive(void);

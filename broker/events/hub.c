@@ -224,7 +224,8 @@ static size_t place_after(const struct cw_hub *h, uint64_t after)
 	return lo;
 }
 
-bool cw_hub_wants(const struct cw_event_filter *filter, const struct cw_event *e)
+/* But for its time. */
+static bool wants(const struct cw_event_filter *filter, const struct cw_event *e)
 {
 	size_t n = filter->type ? strlen(filter->type) : 0;
 
@@ -241,7 +242,7 @@ static enum cw_hub_next from_ring(struct cw_hub *h, struct cw_hub_follower *f, s
 	for (size_t i = place_after(h, f->after); i < h->n; i++) {
 		const struct slot *s = slot_at(h, i);
 
-		if (cw_hub_wants(&f->filter, &s->event)) {
+		if (wants(&f->filter, &s->event)) {
 			if (!s->text && !taken) {
 				*ret = s->event;
 				return CW_HUB_RENDER;

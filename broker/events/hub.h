@@ -57,8 +57,6 @@ enum cw_hub_next cw_hub_next(
 	struct cw_hub *h, struct cw_hub_follower *f, struct cw_event *ret, uint64_t *ret_limit);
 /* The text of an event, for all who follow: copied. Without memory it is asked for again. */
 void cw_hub_rendered(struct cw_hub *h, uint64_t id, const char *text, size_t n);
-/* Whether a filter wants an event, but for its time. */
-bool cw_hub_wants(const struct cw_event_filter *filter, const struct cw_event *e) CW_PURE;
 
 void cw_hub_wake(struct cw_hub *h);  /* all who wait */
 void cw_hub_close(struct cw_hub *h); /* for good: CW_HUB_OVER for everybody */

@@ -36,8 +36,6 @@ struct cw_jobs_state {
 	const char *ill; /* see cw_schedule_ill() */
 };
 void cw_jobs_state(const struct cw_jobs *j, enum cw_rest_job_name which, struct cw_jobs_state *ret);
-/* The name of the first job that is not well, and why; NULL: all are. */
-const char *cw_jobs_ill(const struct cw_jobs *j, const char **ret_why);
 
 /* To run one now: reserve, write down that it begins (CW_OP_JOB), begin with the id that got, or
  * release. A reservation lapses after half a minute. 0, -EBUSY: it runs; -ENOENT: it is not

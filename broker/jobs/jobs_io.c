@@ -375,20 +375,6 @@ void cw_jobs_state(const struct cw_jobs *j, enum cw_rest_job_name which, struct 
 	ret->ill = cw_schedule_ill(&f);
 }
 
-const char *cw_jobs_ill(const struct cw_jobs *j, const char **ret_why)
-{
-	for (unsigned i = 0; i < CW_JOBS_N; i++) {
-		struct cw_jobs_state s;
-
-		cw_jobs_state(j, (enum cw_rest_job_name) i, &s);
-		if (s.ill) {
-			*ret_why = s.ill;
-			return cw_rest_job_names[i];
-		}
-	}
-	return NULL;
-}
-
 int cw_jobs_reserve(struct cw_jobs *j, enum cw_rest_job_name which)
 {
 	struct job *b = &j->job[which];

@@ -288,7 +288,7 @@ static void answer_all(struct cw_rest_request *q, struct cw_rest_list *l)
 		cw_rest_csv_head(&q->out, l->row);
 	cw_rest_stream(q, 200,
 		l->as == CW_MEDIA_CSV ? "text/csv; charset=utf-8; header=present"
-				      : "application/x-ndjson",
+				      : cw_media_name(CW_MEDIA_NDJSON),
 		&stream);
 }
 

@@ -226,7 +226,8 @@ void cw_rest_do_listTeps(struct cw_rest_request *q)
 
 /* ---- make ---- */
 
-const struct cw_tep *cw_rest_configured_tep(const struct cw_rest *rest, const char *name)
+/* The section of that name, or NULL. Borrowed from the configuration. */
+static const struct cw_tep *configured(const struct cw_rest *rest, const char *name)
 {
 	const struct cw_config *c = rest->parts.config;
 
@@ -239,7 +240,7 @@ const struct cw_tep *cw_rest_configured_tep(const struct cw_rest *rest, const ch
 int cw_rest_new_tep(const struct cw_rest *rest, const struct cw_rest_tep_create *b,
 	struct cw_tep *ret, char *why, size_t why_n)
 {
-	const struct cw_tep *conf = cw_rest_configured_tep(rest, b->name);
+	const struct cw_tep *conf = configured(rest, b->name);
 
 	if (!conf) {
 		(void) snprintf(why, why_n, "the configuration has no section tep \"%s\"", b->name);

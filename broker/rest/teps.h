@@ -4,8 +4,6 @@
 
 #include "broker/rest/handle.h"
 
-/* The section of that name, or NULL. Borrowed from the configuration. */
-const struct cw_tep *cw_rest_configured_tep(const struct cw_rest *rest, const char *name);
 /* A new TEP: plugin and options of its section. -ENOENT: there is none; or why it could not be
  * opened; one line in why. */
 int cw_rest_new_tep(const struct cw_rest *rest, const struct cw_rest_tep_create *b,

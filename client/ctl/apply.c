@@ -15,7 +15,8 @@
 
 enum { FILE_MAX = 16 * 1024 * 1024, MEMBER_MAX = 64 };
 
-int cw_ctl_read_json(const char *file, json_t **ret)
+/* One JSON value in a file; *ret is given. The exit code; told. */
+static int read_json(const char *file, json_t **ret)
 {
 	json_error_t e;
 	char *text;
@@ -284,7 +285,7 @@ int cw_ctl_run_apply(struct cw_ctl *c)
 		file = c->line->args[0];
 	if (!file)
 		return cw_ctl_usage("apply needs -f FILE; - is standard input");
-	r = cw_ctl_read_json(file, &j);
+	r = read_json(file, &j);
 	if (r != CW_EXIT_OK)
 		return r;
 	r = cw_ctl_apply_body(j, &body, why, sizeof why);

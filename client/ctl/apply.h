@@ -16,5 +16,3 @@ int cw_ctl_apply_body(
 	struct json_t *file, struct json_t **ret, char *why, size_t why_n) CW_MUST_CHECK;
 /* Shows the difference between the broker and a body, then makes it unless dry; the exit code. body: taken. */
 int cw_ctl_apply(struct cw_ctl *c, struct json_t *body, bool dry, bool prune);
-/* One JSON value in a file; *ret is given. The exit code; told. */
-int cw_ctl_read_json(const char *file, struct json_t **ret);

@@ -24,17 +24,17 @@ static int print_args(FILE *f, const struct cw_ctl_command *c)
 	return n;
 }
 
-void cw_ctl_synopsis(FILE *f, const struct cw_ctl_command *c)
+static int synopsis(FILE *f, const struct cw_ctl_command *c)
 {
-	(void) fprintf(f, "%s%s%s", c->noun ? c->noun : "", c->noun ? " " : "", c->verb);
-	(void) print_args(f, c);
+	int n = fprintf(f, "%s%s%s", c->noun ? c->noun : "", c->noun ? " " : "", c->verb);
+
+	return n + print_args(f, c);
 }
 
 static void line(FILE *f, const struct cw_ctl_command *c)
 {
-	int n = fprintf(f, "  %s%s%s", c->noun ? c->noun : "", c->noun ? " " : "", c->verb);
+	int n = fprintf(f, "  ") + synopsis(f, c);
 
-	n += print_args(f, c);
 	(void) fprintf(f, "%*s%s\n", n < HELP_COLUMN ? HELP_COLUMN - n : 2, "", c->help);
 }
 
@@ -83,7 +83,7 @@ void cw_ctl_help_command(FILE *f, const struct cw_ctl_command *c)
 	bool own = false;
 
 	(void) fputs("Usage: causewayctl ", f);
-	cw_ctl_synopsis(f, c);
+	(void) synopsis(f, c);
 	(void) fprintf(
 		f, " [FLAG...]\n\n%c%s.\n", toupper((unsigned char) c->help[0]), c->help + 1);
 	for (const struct cw_ctl_flag *g = cw_ctl_flags; g->name; g++)

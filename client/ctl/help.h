@@ -11,5 +11,3 @@ void cw_ctl_help_all(FILE *f);
 /* noun: its commands; with a command: its arguments and flags. */
 void cw_ctl_help_noun(FILE *f, const char *noun);
 void cw_ctl_help_command(FILE *f, const struct cw_ctl_command *c);
-/* "pool create NAME", as in help and manual. */
-void cw_ctl_synopsis(FILE *f, const struct cw_ctl_command *c);

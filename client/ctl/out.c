@@ -344,14 +344,6 @@ int cw_ctl_out_row(struct cw_ctl_out *o, const json_t *row)
 	return r < 0 ? r : cw_ctl_out_failed(o->f);
 }
 
-int cw_ctl_out_flush(struct cw_ctl_out *o)
-{
-	int r = o->format == CW_CTL_TABLE ? release(o) : 0;
-
-	(void) fflush(o->f);
-	return r < 0 ? r : cw_ctl_out_failed(o->f);
-}
-
 int cw_ctl_out_end(struct cw_ctl_out *o)
 {
 	int r = 0;

@@ -44,8 +44,6 @@ void cw_ctl_out_done(struct cw_ctl_out *o);
 int cw_ctl_out_begin(struct cw_ctl_out *o, const char *columns) CW_MUST_CHECK;
 int cw_ctl_out_row(struct cw_ctl_out *o, const struct json_t *row) CW_MUST_CHECK;
 int cw_ctl_out_end(struct cw_ctl_out *o) CW_MUST_CHECK;
-/* What was held back is written now: for rows that come slowly. */
-int cw_ctl_out_flush(struct cw_ctl_out *o) CW_MUST_CHECK;
 /* The first column that a row does not have; NULL: it has all. Borrowed. */
 const char *cw_ctl_out_missing(const struct cw_ctl_out *o, const struct json_t *row);
 /* 0, or -errno if f has not taken what was written. Whose reader has gone away ends as other programs do: by SIGPIPE. */

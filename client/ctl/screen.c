@@ -100,7 +100,8 @@ static void on_stop(int sig)
 	errno = e;
 }
 
-void cw_ctl_screen_look(struct cw_ctl_screen *s)
+/* How big it is now. */
+static void look(struct cw_ctl_screen *s)
 {
 	struct winsize w;
 
@@ -127,7 +128,7 @@ void cw_ctl_screen_open(struct cw_ctl_screen *s, FILE *f)
 	handle(SIGTSTP, on_stop, (int) SA_RESETHAND);
 	handle(SIGCONT, on_continue, 0);
 	enter();
-	cw_ctl_screen_look(s);
+	look(s);
 }
 
 void cw_ctl_screen_close(struct cw_ctl_screen *s)
@@ -197,7 +198,7 @@ bool cw_ctl_screen_wait(struct cw_ctl_screen *s, unsigned ms)
 		int r;
 
 		if (resized) {
-			cw_ctl_screen_look(s);
+			look(s);
 			return true;
 		}
 		/* In slices: a signal may come between the look and the wait. */

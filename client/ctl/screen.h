@@ -17,8 +17,6 @@ struct cw_ctl_screen {
 /* f: a terminal. */
 void cw_ctl_screen_open(struct cw_ctl_screen *s, FILE *f);
 void cw_ctl_screen_close(struct cw_ctl_screen *s);
-/* How big it is now. */
-void cw_ctl_screen_look(struct cw_ctl_screen *s);
 /* The lines of text from the upper left on. What does not fit is cut; colours (SGR sequences) take no room. */
 void cw_ctl_screen_paint(struct cw_ctl_screen *s, const char *text);
 /* Waits for ms, or until it has another size. false: enough (q, or the end of input). */

@@ -84,8 +84,5 @@ struct cw_rest_object {
 /* Whether a struct that was read (p) has the member at this offset: null counts. */
 bool cw_rest_has(const struct cw_rest_object *o, const void *p, size_t offset) CW_PURE;
 #define CW_REST_HAS(o, p, member) cw_rest_has((o), (p), offsetof(__typeof__(*(p)), member))
-/* Says that the struct has it, for what is not always written. */
-void cw_rest_set(const struct cw_rest_object *o, void *p, size_t offset);
-#define CW_REST_SET(o, p, member) cw_rest_set((o), (p), offsetof(__typeof__(*(p)), member))
 /* The word behind a value of this field; NULL: it is none. */
 const char *cw_rest_word(const struct cw_rest_field *f, unsigned value) CW_PURE;

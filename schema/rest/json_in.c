@@ -60,7 +60,7 @@ struct level {
 struct scan {
 	const char *p;
 	size_t n, at;
-	unsigned depth, levels; /* levels: of `stack`, at most its length */
+	unsigned depth; /* may be more than `stack` has */
 	struct level stack[CW_JSON_DEPTH_MAX];
 };
 

@@ -38,18 +38,6 @@ char *cw_json_out_take(struct cw_json_out *o, size_t *ret_n)
 	return p;
 }
 
-struct cw_json_mark cw_json_mark(const struct cw_json_out *o)
-{
-	return (struct cw_json_mark){o->len, o->comma};
-}
-
-void cw_json_back(struct cw_json_out *o, struct cw_json_mark mark)
-{
-	o->len = mark.len;
-	o->comma = mark.comma;
-	o->err = 0;
-}
-
 /* Room for n more octets, or none at all. */
 static bool grow(struct cw_json_out *o, size_t n)
 {

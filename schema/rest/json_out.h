@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* JSON as it is written: straight into a buffer, the caller's or one that grows, no tree. Commas come by themselves.
- * Failure is sticky and leaves the octets written before it: a caller that streams marks a place, writes a row and
- * goes back to the mark if the row did not fit. Text is escaped as RFC 8259 asks; octets that are no UTF-8 become
- * U+FFFD, so that every output is JSON whatever a peer once sent. Thread: the owner's. */
+ * Failure is sticky and leaves the octets written before it. Text is escaped as RFC 8259 asks; octets that are no UTF-8
+ * become U+FFFD, so that every output is JSON whatever a peer once sent. Thread: the owner's. */
 #pragma once
 
 #include <stdbool.h>
@@ -24,13 +23,6 @@ void cw_json_out_grow(struct cw_json_out *o, size_t max);            /* starts e
 void cw_json_out_done(struct cw_json_out *o);                        /* frees what grew */
 /* The grown buffer without a NUL; given, o is empty then. NULL if err is set or nothing was written. */
 char *cw_json_out_take(struct cw_json_out *o, size_t *ret_n) CW_MUST_CHECK;
-
-struct cw_json_mark {
-	size_t len;
-	bool comma;
-};
-struct cw_json_mark cw_json_mark(const struct cw_json_out *o);
-void cw_json_back(struct cw_json_out *o, struct cw_json_mark mark); /* err is 0 again */
 
 void cw_json_begin_object(struct cw_json_out *o);
 void cw_json_end_object(struct cw_json_out *o);

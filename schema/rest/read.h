@@ -24,6 +24,3 @@ void cw_rest_wipe(const struct cw_rest_object *o, void *p);
  * Lists, objects and port sets have no text: CW_E_SYNTAX. */
 int cw_rest_read_text(const struct cw_rest_field *f, const char *s, size_t n,
 	struct cw_arena *arena, void *to, const char **ret_why) CW_MUST_CHECK;
-
-bool cw_rest_name_ok(const char *s, size_t n) CW_PURE;
-bool cw_rest_principal_ok(const char *s, size_t n) CW_PURE;

@@ -26,17 +26,6 @@ bool cw_rest_has(const struct cw_rest_object *o, const void *p, size_t offset)
 	return false;
 }
 
-void cw_rest_set(const struct cw_rest_object *o, void *p, size_t offset)
-{
-	uint32_t seen;
-
-	memcpy(&seen, p, sizeof seen);
-	for (unsigned i = 0; i < o->n; i++)
-		if (o->fields[i].offset == offset)
-			seen |= 1u << i;
-	memcpy(p, &seen, sizeof seen);
-}
-
 const char *cw_rest_word(const struct cw_rest_field *f, unsigned value)
 {
 	if (value < f->base)
@@ -47,7 +36,7 @@ const char *cw_rest_word(const struct cw_rest_field *f, unsigned value)
 	return NULL;
 }
 
-bool cw_rest_name_ok(const char *s, size_t n)
+static bool name_ok(const char *s, size_t n)
 {
 	static const char marks[] = "._@-";
 
@@ -58,7 +47,7 @@ bool cw_rest_name_ok(const char *s, size_t n)
 	return n > 0 && n < 64;
 }
 
-bool cw_rest_principal_ok(const char *s, size_t n)
+static bool principal_ok(const char *s, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
 		if (s[i] < '!' || s[i] > '~')
@@ -178,9 +167,9 @@ static int read_string(const struct cw_rest_field *f, const char *s, size_t n,
 {
 	const long count = f->kind == CW_REST_TEXT ? count_characters(s, n) : 0;
 
-	if (f->kind == CW_REST_NAME && !cw_rest_name_ok(s, n))
+	if (f->kind == CW_REST_NAME && !name_ok(s, n))
 		*ret_why = "not a name: 1 to 63 of A-Z a-z 0-9 . _ @ -";
-	else if (f->kind == CW_REST_PRINCIPAL && !cw_rest_principal_ok(s, n))
+	else if (f->kind == CW_REST_PRINCIPAL && !principal_ok(s, n))
 		*ret_why = "not a principal: 1 to 127 printable ASCII characters without blanks";
 	else if (f->kind == CW_REST_PREFIX && !prefix_ok(s, n))
 		*ret_why = "not an IPv4 or IPv6 prefix";

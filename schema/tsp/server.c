@@ -43,21 +43,6 @@ const char *cw_tsp_close_name(enum cw_tsp_close reason)
 	return (unsigned) reason < CW_ARRAY_LEN(names) ? names[reason] : "unknown";
 }
 
-const char *cw_tsp_state_name(enum cw_tsp_state state)
-{
-	static const char *const names[] = {
-		[CW_TSP_S_HELLO] = "hello",
-		[CW_TSP_S_AUTH] = "auth",
-		[CW_TSP_S_SASL] = "sasl",
-		[CW_TSP_S_COMMAND] = "command",
-		[CW_TSP_S_OFFER] = "offer",
-		[CW_TSP_S_ESTAB] = "estab",
-		[CW_TSP_S_CLOSED] = "closed",
-	};
-
-	return (unsigned) state < CW_ARRAY_LEN(names) ? names[state] : "unknown";
-}
-
 void cw_tsp_server_conf_init(struct cw_tsp_server_conf *conf)
 {
 	*conf = (struct cw_tsp_server_conf){

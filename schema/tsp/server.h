@@ -45,7 +45,6 @@ enum cw_tsp_close {
 	CW_TSP_CLOSE_NOMEM,
 };
 const char *cw_tsp_close_name(enum cw_tsp_close reason); /* "eof", "auth"...; static */
-const char *cw_tsp_state_name(enum cw_tsp_state state);
 
 enum cw_tsp_offer {
 	CW_TSP_OFFER_ACCEPTED,
