@@ -7,6 +7,7 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/causeway.XXXXXX")
 causewayd=$CW_BUILDDIR/causewayd
 # shellcheck disable=SC2034 # for those who source this
 causeway=$CW_BUILDDIR/causeway
+# shellcheck disable=SC2034 # likewise
 causewayctl=$CW_BUILDDIR/causewayctl
 plugin_dir=$work/plugins
 broker_log=$work/causewayd.log
