@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Looks for what is wrong with the broker: can it be reached, is it ready, do the clocks agree, and its tunnel end points,
- * jobs, pools, backups and certificates. */
+ * jobs, pools, backups, certificates and ports. */
 #include "config.h"
 
 #include <errno.h>
@@ -11,8 +11,11 @@
 #include <string.h>
 #include <sys/timex.h>
 
+#include "base/addr.h"
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/mem.h"
+#include "client/ctl/ports.h"
 #include "client/ctl/run.h"
 #include "client/ctl/value.h"
 #include "schema/rest/rfc3339.h"
@@ -205,10 +208,76 @@ static void backups(struct doctor *d, uint64_t most_s)
 	int64_t created;
 
 	if (v && !newest)
-		tell(d, "backups", false, "there is none: causewayctl backup create");
+		tell(d, "backups", false,
+			"there is none: name a folder in backup { directory = ... } of the broker's file, then causewayctl backup create");
 	else if (v && cw_rfc3339_parse(at, strlen(at), &created) == 0)
 		tell(d, "backups", d->c->now_s - created <= (int64_t) most_s, "%s is of %s",
 			text(newest, "name"), at);
+	json_decref(v);
+}
+
+/* The next text in quotes of a value such as `{ "a", "b" }`; false: there is none. */
+static bool next_quoted(const char **at, const char **ret, size_t *ret_n)
+{
+	const char *open = strchr(*at, '"'), *close = open ? strchr(open + 1, '"') : NULL;
+
+	if (!close)
+		return false;
+	*ret = open + 1;
+	*ret_n = (size_t) (close - open - 1);
+	*at = close + 1;
+	return true;
+}
+
+static void knock(
+	struct doctor *d, const char *section, const char *where, size_t n, const char *run_dir)
+{
+	struct cw_endpoint ep;
+	char name[160];
+	int r;
+
+	(void) snprintf(name, sizeof name, "port %s %.*s", section, (int) n, where);
+	if (cw_endpoint_parse(where, n, 0, &ep) < 0)
+		return;
+	r = cw_ctl_knock(&ep, run_dir);
+	if (r == -EDESTADDRREQ)
+		tell(d, name, true, "not asked: the broker picked the port, its log has it");
+	else
+		tell(d, name, r == 0, "%s", r == 0 ? "answers" : cw_strerror(r));
+}
+
+/* The value of an option of the configuration; "": none. */
+static const char *option(const json_t *items, const char *section, const char *name)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach(
+		items, i, row) if (strcmp(text(row, "section"), section) == 0 &&
+				   strcmp(text(row, "name"), name) == 0) return text(row, "value");
+	return "";
+}
+
+/* Of what is in force, so that a restart that is due does not mislead. */
+static void ports(struct doctor *d)
+{
+	json_t *v = look_list(d, "ports", "/v1/config"), *row;
+	const json_t *items = json_object_get(v, "items");
+	const char *run_dir = option(items, "", "run-dir"), *at, *where;
+	bool tls = *option(items, "tls", "cert");
+	size_t i, n;
+
+	json_array_foreach(items, i, row)
+	{
+		const char *section = text(row, "section");
+
+		if (strcmp(text(row, "name"), "listen") != 0 ||
+			(strcmp(section, "tls") == 0 && !tls))
+			continue;
+		at = text(row, "value");
+		while (next_quoted(&at, &where, &n))
+			knock(d, section, where, n, run_dir);
+	}
 	json_decref(v);
 }
 
@@ -273,6 +342,8 @@ int cw_ctl_run_doctor(struct cw_ctl *c)
 		backups(&d, most_s);
 	if (!d.r)
 		certificates(&d);
+	if (!d.r && !cw_ctl_value(c->line, "url"))
+		ports(&d);
 	if (d.r && !c->out.rows) {
 		cw_ctl_out_done(&c->out);
 		return d.r;
