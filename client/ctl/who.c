@@ -57,10 +57,11 @@ static void sentence(const struct cw_ctl *c, const json_t *row)
 
 	if (!owner || !address || !ports || !ipv6 || !from || !to || !why || !lease)
 		return;
-	(void) fprintf(c->out.f, "%s %s %s%s%s%s from %s %s%s%s%s at %s, lease %s\n", owner,
+	(void) fprintf(c->out.f, "%s %s %s%s%s%s %s %s%s%s%s%s%s; lease %s, at %s\n", owner,
 		ended ? "had" : "has", address, shared ? " (port set " : "", shared ? ports : "",
-		shared ? ")" : "", from, ended ? "to " : "on", ended ? to : "", ended ? ", " : "",
-		ended ? why : "", ipv6, lease);
+		shared ? ")" : "", ended ? "from" : "since", from, ended ? " to " : "",
+		ended ? to : "", ended ? " (" : "", ended ? why : "", ended ? ")" : "", lease,
+		ipv6);
 }
 
 static int print(struct cw_ctl *c, const json_t *row, void *arg)
