@@ -9,7 +9,7 @@
 struct cw_rest_listener;
 
 struct cw_rest_server_conf {
-	int fd; /* listening; the server's from now on, also on failure */
+	int fd;               /* listening; the server's from now on, also on failure */
 	bool is_unix, is_tls; /* by the certificate of tls.h */
 	const char *tls_ca;   /* PEM text, or NULL: clients' certificates are not asked for */
 	unsigned connections;
