@@ -224,7 +224,8 @@ int cw_parse_u64(const char *s, size_t n, uint64_t min, uint64_t max, uint64_t *
 	return 0;
 }
 
-static int base64_value(char c)
+/* last: the two characters in which the alphabets differ (RFC 4648 4, 5). */
+static int base64_value(char c, const char *last)
 {
 	if (c >= 'A' && c <= 'Z')
 		return c - 'A';
@@ -232,64 +233,97 @@ static int base64_value(char c)
 		return c - 'a' + 26;
 	if (c >= '0' && c <= '9')
 		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
+	return c == last[0] ? 62 : c == last[1] ? 63 : -1;
 }
 
-int cw_base64_decode(const char *s, size_t n, void *to, size_t cap)
+/* Without padding. */
+static int base64_read(const char *s, size_t n, const char *last, void *to, size_t cap)
 {
 	uint8_t *out = to;
-	size_t pad = 0, len = 0;
+	size_t len = 0;
 	uint32_t bits = 0;
 
-	if (n % 4 != 0)
+	if (n % 4 == 1)
 		return CW_E_SYNTAX;
-	if (n && s[n - 1] == '=')
-		pad = s[n - 2] == '=' ? 2 : 1;
-	if (n / 4 * 3 > INT_MAX)
+	if (n > INT_MAX)
 		return CW_E_LIMIT;
-	for (size_t i = 0; i < n - pad; i++)
-		if (base64_value(s[i]) < 0)
+	for (size_t i = 0; i < n; i++)
+		if (base64_value(s[i], last) < 0)
 			return CW_E_SYNTAX;
-	/* RFC 4648 3.5: the bits that padding cuts off are zero, or two texts would mean one value
-	 */
-	if (pad && (base64_value(s[n - pad - 1]) & (pad == 2 ? 0xf : 0x3)) != 0)
+	/* RFC 4648 3.5: the bits that are left over are zero, or two texts would mean one value */
+	if (n % 4 && (base64_value(s[n - 1], last) & (n % 4 == 2 ? 0xf : 0x3)) != 0)
 		return CW_E_SYNTAX;
-	if (n / 4 * 3 - pad > cap)
+	if (n / 4 * 3 + (n % 4 ? n % 4 - 1 : 0) > cap)
 		return CW_E_LIMIT;
-	for (size_t i = 0; i < n - pad; i++) {
-		bits = bits << 6 | (uint32_t) base64_value(s[i]);
+	for (size_t i = 0; i < n; i++) {
+		bits = bits << 6 | (uint32_t) base64_value(s[i], last);
 		if (i % 4 != 0)
 			out[len++] = (uint8_t) (bits >> (6 - 2 * (i % 4)));
 	}
 	return (int) len;
 }
 
-int cw_base64_encode(const void *p, size_t n, char *to, size_t cap)
+/* Without padding; to has room for four characters per three octets. */
+static size_t base64_write(const uint8_t *in, size_t n, const char *last, char *to)
 {
 	static const char alphabet[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const uint8_t *in = p;
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 	size_t len = 0;
+	uint32_t bits = 0;
+	unsigned have = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		bits = bits << 8 | in[i];
+		have += 8;
+		if (i + 1 == n && have % 6) { /* filled up with zeros */
+			bits <<= 6 - have % 6;
+			have += 6 - have % 6;
+		}
+		for (; have >= 6; have -= 6) {
+			const uint32_t v = bits >> (have - 6) & 63;
+
+			to[len++] = v < 62 ? alphabet[v] : last[v - 62];
+		}
+	}
+	return len;
+}
+
+int cw_base64_decode(const char *s, size_t n, void *to, size_t cap)
+{
+	size_t pad = 0;
+
+	if (n % 4 != 0)
+		return CW_E_SYNTAX;
+	if (n && s[n - 1] == '=')
+		pad = s[n - 2] == '=' ? 2 : 1;
+	return base64_read(s, n - pad, "+/", to, cap);
+}
+
+int cw_base64_encode(const void *p, size_t n, char *to, size_t cap)
+{
+	size_t len;
 
 	if (n > INT_MAX / 4 * 3 - 3 || cap < 1 || (n + 2) / 3 * 4 > cap - 1)
 		return CW_E_LIMIT;
-	for (size_t i = 0; i < n; i += 3) {
-		const size_t have = n - i < 3 ? n - i : 3;
-		uint32_t v = (uint32_t) in[i] << 16;
+	len = base64_write(p, n, "+/", to);
+	while (len % 4)
+		to[len++] = '=';
+	to[len] = '\0';
+	return (int) len;
+}
 
-		if (have > 1)
-			v |= (uint32_t) in[i + 1] << 8;
-		if (have > 2)
-			v |= in[i + 2];
-		to[len++] = alphabet[v >> 18];
-		to[len++] = alphabet[v >> 12 & 63];
-		to[len++] = '=';
-		to[len++] = '=';
-		if (have > 1)
-			to[len - 2] = alphabet[v >> 6 & 63];
-		if (have > 2)
-			to[len - 1] = alphabet[v & 63];
-	}
+int cw_base64url_decode(const char *s, size_t n, void *to, size_t cap)
+{
+	return base64_read(s, n, "-_", to, cap);
+}
+
+int cw_base64url_encode(const void *p, size_t n, char *to, size_t cap)
+{
+	size_t len;
+
+	if (n > INT_MAX / 4 * 3 - 3 || cap < 1 || (n * 8 + 5) / 6 > cap - 1)
+		return CW_E_LIMIT;
+	len = base64_write(p, n, "-_", to);
 	to[len] = '\0';
 	return (int) len;
 }

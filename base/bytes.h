@@ -60,3 +60,7 @@ int cw_parse_u64(const char *s, size_t n, uint64_t min, uint64_t max, uint64_t *
  * CW_E_LIMIT (does not fit). Encode: length written without the NUL it appends, or CW_E_LIMIT. */
 int cw_base64_decode(const char *s, size_t n, void *to, size_t cap) CW_MUST_CHECK;
 int cw_base64_encode(const void *p, size_t n, char *to, size_t cap) CW_MUST_CHECK;
+/* Likewise that of URLs (section 5), without padding. One text for one value: bits that are left over
+ * must be zero. */
+int cw_base64url_decode(const char *s, size_t n, void *to, size_t cap) CW_MUST_CHECK;
+int cw_base64url_encode(const void *p, size_t n, char *to, size_t cap) CW_MUST_CHECK;

@@ -52,31 +52,19 @@ static int mac_of(
 		       : -EIO;
 }
 
-/* base64url without padding (RFC 4648 5). */
-static int to_url(const uint8_t *p, size_t n, char *to, size_t cap)
-{
-	char text[80];
-	int r = cw_base64_encode(p, n, text, sizeof text);
-
-	if (r < 0)
-		return r;
-	while (r > 0 && text[r - 1] == '=')
-		text[--r] = '\0';
-	for (char *c = text; *c; c++)
-		*c = (char) (*c == '+' ? '-' : *c == '/' ? '_' : *c);
-	return snprintf(to, cap, "%s", text) < (int) cap ? 0 : CW_E_LIMIT;
-}
-
 static int put_csrf(const uint8_t *key, const uint8_t claim[static CLAIM], char to[static 44])
 {
 	uint8_t mac[MAC];
 	int r = mac_of(key, 'f', claim, mac);
 
-	return r == 0 ? to_url(mac, sizeof mac, to, 44) : r;
+	if (r == 0)
+		r = cw_base64url_encode(mac, sizeof mac, to, 44);
+	return r < 0 ? r : 0;
 }
 
-int cw_rest_session_make(const uint8_t key[static CW_REST_SESSION_KEY],
-	struct cw_rest_login_session *s, char to[static CW_REST_SESSION_STRLEN])
+/* The cookie's value for s->token and ->expires_wall_s; fills in csrf. 0 or -EIO. */
+static int make(const uint8_t key[static CW_REST_SESSION_KEY], struct cw_rest_login_session *s,
+	char to[static CW_REST_SESSION_STRLEN])
 {
 	uint8_t all[CLAIM + MAC];
 	int r;
@@ -84,8 +72,8 @@ int cw_rest_session_make(const uint8_t key[static CW_REST_SESSION_KEY],
 	claim_of(s, all);
 	r = mac_of(key, 's', all, all + CLAIM);
 	if (r == 0)
-		r = to_url(all, sizeof all, to, CW_REST_SESSION_STRLEN);
-	return r == 0 ? put_csrf(key, all, s->csrf) : r;
+		r = cw_base64url_encode(all, sizeof all, to, CW_REST_SESSION_STRLEN);
+	return r < 0 ? r : put_csrf(key, all, s->csrf);
 }
 
 int cw_rest_session_open(const uint8_t key[static CW_REST_SESSION_KEY], struct cw_slice text,
@@ -93,15 +81,9 @@ int cw_rest_session_open(const uint8_t key[static CW_REST_SESSION_KEY], struct c
 {
 	struct cw_rest_login_session s = {0};
 	uint8_t all[CLAIM + MAC], mac[MAC];
-	char plain[CW_REST_SESSION_STRLEN];
 	int r;
 
-	if (text.n != CW_REST_SESSION_STRLEN - 1)
-		return CW_E_SYNTAX;
-	memcpy(plain, text.p, text.n);
-	for (size_t i = 0; i < text.n; i++)
-		plain[i] = (char) (plain[i] == '-' ? '+' : plain[i] == '_' ? '/' : plain[i]);
-	if (cw_base64_decode(plain, text.n, all, sizeof all) != (int) sizeof all)
+	if (cw_base64url_decode(text.p, text.n, all, sizeof all) != (int) sizeof all)
 		return CW_E_SYNTAX;
 	r = mac_of(key, 's', all, mac);
 	if (r < 0)
@@ -163,7 +145,7 @@ static void log_in(struct cw_rest_request *q)
 
 	if (q->who.expires_wall_s && q->who.expires_wall_s < s.expires_wall_s)
 		s.expires_wall_s = q->who.expires_wall_s;
-	r = cw_rest_session_make(q->rest->session_key, &s, value);
+	r = make(q->rest->session_key, &s, value);
 	if (r < 0) {
 		cw_rest_problem_code(q, r);
 		return;

@@ -19,10 +19,6 @@ struct cw_rest_login_session {
 
 /* The cookie's name: over TLS one that no other host can set. */
 const char *cw_rest_session_cookie(bool is_tls);
-/* Its value for session->token and ->expires_wall_s; fills in csrf. 0 or -EIO. */
-int cw_rest_session_make(const uint8_t key[static CW_REST_SESSION_KEY],
-	struct cw_rest_login_session *session,
-	char to[static CW_REST_SESSION_STRLEN]) CW_MUST_CHECK;
-/* And back. CW_E_SYNTAX: none, CW_E_AUTH: not ours, -EIO. Whether it is over is the caller's to see. */
+/* What its value says. CW_E_SYNTAX: none, CW_E_AUTH: not ours, -EIO. Whether it is over is the caller's to see. */
 int cw_rest_session_open(const uint8_t key[static CW_REST_SESSION_KEY], struct cw_slice text,
 	struct cw_rest_login_session *ret) CW_MUST_CHECK;

@@ -20,8 +20,7 @@
 enum {
 	PREFIXES_MAX = 10,
 	RANDOM_OCTETS = 32,
-	TEXT_LEN = 46, /* "cw_" and 43 characters */
-	HINT_LEN = 7,  /* of it, for people to tell tokens apart: 24 bits are no secret */
+	HINT_LEN = 7, /* of it, for people to tell tokens apart: 24 bits are no secret */
 };
 
 /* Blank-separated in the store, a list here. Pieces point into `text`, which is cut. */
@@ -109,21 +108,15 @@ void cw_rest_do_listTokens(struct cw_rest_request *q)
 /* ---- make ---- */
 
 /* A new one: 0, or why there is no randomness. */
-static int make_token(char to[static TEXT_LEN + 1])
+static int make_token(char to[static CW_BEARER_LEN + 1])
 {
 	uint8_t secret[RANDOM_OCTETS];
-	char text[48];
 	int r = cw_random(secret, sizeof secret);
 
+	memcpy(to, "cw_", 3);
 	if (r == 0)
-		r = cw_base64_encode(secret, sizeof secret, text, sizeof text);
-	if (r > 0) {
-		(void) snprintf(to, TEXT_LEN + 1, "cw_%.43s", text);
-		for (char *p = to; *p; p++)
-			*p = (char) (*p == '+' ? '-' : *p == '/' ? '_' : *p); /* RFC 4648 5 */
-	}
+		r = cw_base64url_encode(secret, sizeof secret, to + 3, CW_BEARER_LEN + 1 - 3);
 	OPENSSL_cleanse(secret, sizeof secret);
-	OPENSSL_cleanse(text, sizeof text);
 	return r < 0 ? r : 0;
 }
 
@@ -155,7 +148,7 @@ static void created(struct cw_rest_request *q)
 	} else {
 		cw_rest_problem_code(q, r);
 	}
-	OPENSSL_cleanse(q->mine, TEXT_LEN);
+	OPENSSL_cleanse(q->mine, CW_BEARER_LEN);
 }
 
 /* Nobody gives what they do not have. */
@@ -190,7 +183,7 @@ static void fill(
 void cw_rest_do_createToken(struct cw_rest_request *q)
 {
 	struct cw_rest_token_create *body = cw_arena_alloc(q->arena, 1, sizeof *body);
-	char *text = cw_arena_alloc(q->arena, 1, TEXT_LEN + 1);
+	char *text = cw_arena_alloc(q->arena, 1, CW_BEARER_LEN + 1);
 	struct cw_token *t = &q->req.op.u.token;
 	char detail[160];
 	int r;
@@ -210,7 +203,7 @@ void cw_rest_do_createToken(struct cw_rest_request *q)
 	}
 	fill(q, body, t);
 	(void) snprintf(t->hint, sizeof t->hint, "%.*s", HINT_LEN, text);
-	if (!cw_rest_token_hash(text, TEXT_LEN, t->hash)) {
+	if (!cw_rest_token_hash(text, CW_BEARER_LEN, t->hash)) {
 		cw_rest_problem_code(q, -EIO);
 		return;
 	}

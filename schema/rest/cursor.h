@@ -25,8 +25,3 @@ int cw_cursor_make(const struct cw_cursor_key *key, const char *list, struct cw_
 /* 0; CW_E_SYNTAX: not made by us, for this list and this filter; -ENOMEM. */
 int cw_cursor_open(const struct cw_cursor_key *key, const char *list, struct cw_slice filter,
 	const char *s, size_t n, struct cw_cursor *ret) CW_MUST_CHECK;
-
-/* Base64 of URLs (RFC 4648 5) without padding. Length without the NUL it appends, or CW_E_LIMIT. */
-int cw_base64url_encode(const void *p, size_t n, char *to, size_t cap) CW_MUST_CHECK;
-/* Octets, or CW_E_SYNTAX, CW_E_LIMIT. One text for one value: bits that are left over must be zero. */
-int cw_base64url_decode(const char *s, size_t n, void *to, size_t cap) CW_MUST_CHECK;
