@@ -6,25 +6,25 @@
 #include "schema/rest/id.h"
 #include "schema/rest/queries.h"
 #include "schema/rest/table.h"
+#include "schema/rest/words.h"
 
-static const char *const pool_kinds[] = {"ipv4", "ipv4-port", NULL};
-static const char *const pool_states[] = {"active", "draining", "disabled", NULL};
-static const char *const accesses[] = {"tsp", "dhcp6", "rest", "gateway", NULL};
-static const char *const lease_states[] = {"free", "active", "ending", "quarantined", NULL};
-static const char *const tep_states[] = {"starting", "up", "syncing", "down", NULL};
-static const char *const session_states[] = {"login", "ready", "busy", "closing", NULL};
-static const char *const results[] = {"running", "ok", "failed", "lost", NULL};
 static const char *const sorts[] = {"asc", "desc", NULL};
 static const char *const count_words[] = {"exact", NULL};
 
+/* What every list takes; some can be counted. */
+/* clang-format off */
+#define PAGED(type)                                                      \
+	FIELD(type, limit, NUM, CW_REST_PAGING, .min = 1, .max = 1000), \
+	FIELD(type, cursor, TEXT, CW_REST_PAGING, .min = 1, .max = 512)
+#define PAGED_COUNTED(type) PAGED(type), FIELD(type, count, WORD, CW_REST_PAGING, .words = count_words)
+/* clang-format on */
+
 static const struct cw_rest_field query_list_pools_fields[] = {
-	FIELD(query_list_pools, state, WORDS, 0, .words = pool_states),
-	FIELD(query_list_pools, kind, WORD, 0, .words = pool_kinds),
+	FIELD(query_list_pools, state, WORDS, 0, .words = cw_rest_pool_states),
+	FIELD(query_list_pools, kind, WORD, 0, .words = cw_rest_pool_kinds),
 	FIELD(query_list_pools, tep, NAME, 0),
 	FIELD(query_list_pools, name, NAME, 0),
-	FIELD(query_list_pools, limit, NUM, CW_REST_PAGING, .min = 1, .max = 1000),
-	FIELD(query_list_pools, cursor, TEXT, CW_REST_PAGING, .min = 1, .max = 512),
-	FIELD(query_list_pools, count, WORD, CW_REST_PAGING, .words = count_words),
+	PAGED_COUNTED(query_list_pools),
 };
 OBJECT(query_list_pools, query_list_pools, "listPools", 0);
 
@@ -34,14 +34,12 @@ static const struct cw_rest_field query_delete_pool_fields[] = {
 OBJECT(query_delete_pool, query_delete_pool, "deletePool", 0);
 
 static const struct cw_rest_field query_list_ranges_fields[] = {
-	FIELD(query_list_ranges, limit, NUM, CW_REST_PAGING, .min = 1, .max = 1000),
-	FIELD(query_list_ranges, cursor, TEXT, CW_REST_PAGING, .min = 1, .max = 512),
+	PAGED(query_list_ranges),
 };
 OBJECT(query_list_ranges, query_list_ranges, "listRanges", 0);
 
 static const struct cw_rest_field query_list_exclusions_fields[] = {
-	FIELD(query_list_exclusions, limit, NUM, CW_REST_PAGING, .min = 1, .max = 1000),
-	FIELD(query_list_exclusions, cursor, TEXT, CW_REST_PAGING, .min = 1, .max = 512),
+	PAGED(query_list_exclusions),
 };
 OBJECT(query_list_exclusions, query_list_exclusions, "listExclusions", 0);
 
@@ -53,8 +51,7 @@ static const struct cw_rest_field query_list_samples_fields[] = {
 OBJECT(query_list_samples, query_list_samples, "listSamples", 0);
 
 static const struct cw_rest_field query_list_usage_fields[] = {
-	FIELD(query_list_usage, limit, NUM, CW_REST_PAGING, .min = 1, .max = 1000),
-	FIELD(query_list_usage, cursor, TEXT, CW_REST_PAGING, .min = 1, .max = 512),
+	PAGED(query_list_usage),
 };
 OBJECT(query_list_usage, query_list_usage, "listUsage", 0);
 
@@ -63,15 +60,13 @@ static const struct cw_rest_field query_list_reservations_fields[] = {
 	FIELD(query_list_reservations, owner, PRINCIPAL, 0),
 	FIELD(query_list_reservations, user, NAME, 0),
 	FIELD(query_list_reservations, ip, PREFIX4, 0),
-	FIELD(query_list_reservations, limit, NUM, CW_REST_PAGING, .min = 1, .max = 1000),
-	FIELD(query_list_reservations, cursor, TEXT, CW_REST_PAGING, .min = 1, .max = 512),
-	FIELD(query_list_reservations, count, WORD, CW_REST_PAGING, .words = count_words),
+	PAGED_COUNTED(query_list_reservations),
 };
 OBJECT(query_list_reservations, query_list_reservations, "listReservations", 0);
 
 static const struct cw_rest_field query_list_leases_fields[] = {
-	FIELD(query_list_leases, state, WORDS, 0, .words = lease_states),
-	FIELD(query_list_leases, access, WORDS, 0, .words = accesses, .base = 1),
+	FIELD(query_list_leases, state, WORDS, 0, .words = cw_rest_lease_states),
+	FIELD(query_list_leases, access, WORDS, 0, .words = cw_rest_accesses, .base = 1),
 	FIELD(query_list_leases, pool, NAME, 0),
 	FIELD(query_list_leases, tep, NAME, 0),
 	FIELD(query_list_leases, owner, PRINCIPAL, 0),
@@ -79,9 +74,7 @@ static const struct cw_rest_field query_list_leases_fields[] = {
 	FIELD(query_list_leases, ip, PREFIX4, 0),
 	FIELD(query_list_leases, expires_before, TIME, 0),
 	FIELD(query_list_leases, q, TEXT, 0, .min = 1, .max = 127),
-	FIELD(query_list_leases, limit, NUM, CW_REST_PAGING, .min = 1, .max = 1000),
-	FIELD(query_list_leases, cursor, TEXT, CW_REST_PAGING, .min = 1, .max = 512),
-	FIELD(query_list_leases, count, WORD, CW_REST_PAGING, .words = count_words),
+	PAGED_COUNTED(query_list_leases),
 };
 OBJECT(query_list_leases, query_list_leases, "listLeases", 0);
 
@@ -96,9 +89,7 @@ static const struct cw_rest_field query_list_history_fields[] = {
 	FIELD(query_list_history, pool, NAME, 0),
 	FIELD(query_list_history, lease, ID, 0, .base = CW_ID_LEASE),
 	FIELD(query_list_history, sort, WORD, 0, .words = sorts),
-	FIELD(query_list_history, limit, NUM, CW_REST_PAGING, .min = 1, .max = 1000),
-	FIELD(query_list_history, cursor, TEXT, CW_REST_PAGING, .min = 1, .max = 512),
-	FIELD(query_list_history, count, WORD, CW_REST_PAGING, .words = count_words),
+	PAGED_COUNTED(query_list_history),
 };
 OBJECT(query_list_history, query_list_history, "listHistory", 0);
 
@@ -106,28 +97,23 @@ static const struct cw_rest_field query_list_users_fields[] = {
 	FIELD(query_list_users, name, NAME, 0),
 	FIELD(query_list_users, disabled, BOOL, 0),
 	FIELD(query_list_users, pool, NAME, 0),
-	FIELD(query_list_users, limit, NUM, CW_REST_PAGING, .min = 1, .max = 1000),
-	FIELD(query_list_users, cursor, TEXT, CW_REST_PAGING, .min = 1, .max = 512),
-	FIELD(query_list_users, count, WORD, CW_REST_PAGING, .words = count_words),
+	PAGED_COUNTED(query_list_users),
 };
 OBJECT(query_list_users, query_list_users, "listUsers", 0);
 
 static const struct cw_rest_field query_list_teps_fields[] = {
 	FIELD(query_list_teps, name, NAME, 0),
-	FIELD(query_list_teps, state, WORDS, 0, .words = tep_states),
-	FIELD(query_list_teps, limit, NUM, CW_REST_PAGING, .min = 1, .max = 1000),
-	FIELD(query_list_teps, cursor, TEXT, CW_REST_PAGING, .min = 1, .max = 512),
-	FIELD(query_list_teps, count, WORD, CW_REST_PAGING, .words = count_words),
+	FIELD(query_list_teps, state, WORDS, 0, .words = cw_rest_tep_states),
+	PAGED_COUNTED(query_list_teps),
 };
 OBJECT(query_list_teps, query_list_teps, "listTeps", 0);
 
 static const struct cw_rest_field query_list_sessions_fields[] = {
-	FIELD(query_list_sessions, access, WORDS, 0, .words = accesses, .base = 1),
+	FIELD(query_list_sessions, access, WORDS, 0, .words = cw_rest_accesses, .base = 1),
 	FIELD(query_list_sessions, owner, PRINCIPAL, 0),
 	FIELD(query_list_sessions, user, NAME, 0),
-	FIELD(query_list_sessions, state, WORDS, 0, .words = session_states),
-	FIELD(query_list_sessions, limit, NUM, CW_REST_PAGING, .min = 1, .max = 1000),
-	FIELD(query_list_sessions, cursor, TEXT, CW_REST_PAGING, .min = 1, .max = 512),
+	FIELD(query_list_sessions, state, WORDS, 0, .words = cw_rest_session_states),
+	PAGED(query_list_sessions),
 };
 OBJECT(query_list_sessions, query_list_sessions, "listSessions", 0);
 
@@ -138,15 +124,13 @@ static const struct cw_rest_field query_list_events_fields[] = {
 	FIELD(query_list_events, from, TIME, 0),
 	FIELD(query_list_events, to, TIME, 0),
 	FIELD(query_list_events, sort, WORD, 0, .words = sorts),
-	FIELD(query_list_events, limit, NUM, CW_REST_PAGING, .min = 1, .max = 1000),
-	FIELD(query_list_events, cursor, TEXT, CW_REST_PAGING, .min = 1, .max = 512),
+	PAGED(query_list_events),
 };
 OBJECT(query_list_events, query_list_events, "listEvents", 0);
 
 static const struct cw_rest_field query_list_runs_fields[] = {
-	FIELD(query_list_runs, result, WORDS, 0, .words = results),
-	FIELD(query_list_runs, limit, NUM, CW_REST_PAGING, .min = 1, .max = 1000),
-	FIELD(query_list_runs, cursor, TEXT, CW_REST_PAGING, .min = 1, .max = 512),
+	FIELD(query_list_runs, result, WORDS, 0, .words = cw_rest_results),
+	PAGED(query_list_runs),
 };
 OBJECT(query_list_runs, query_list_runs, "listRuns", 0);
 
@@ -157,15 +141,12 @@ static const struct cw_rest_field query_list_audit_fields[] = {
 	FIELD(query_list_audit, from, TIME, 0),
 	FIELD(query_list_audit, to, TIME, 0),
 	FIELD(query_list_audit, sort, WORD, 0, .words = sorts),
-	FIELD(query_list_audit, limit, NUM, CW_REST_PAGING, .min = 1, .max = 1000),
-	FIELD(query_list_audit, cursor, TEXT, CW_REST_PAGING, .min = 1, .max = 512),
+	PAGED(query_list_audit),
 };
 OBJECT(query_list_audit, query_list_audit, "listAudit", 0);
 
 static const struct cw_rest_field query_list_tokens_fields[] = {
-	FIELD(query_list_tokens, limit, NUM, CW_REST_PAGING, .min = 1, .max = 1000),
-	FIELD(query_list_tokens, cursor, TEXT, CW_REST_PAGING, .min = 1, .max = 512),
-	FIELD(query_list_tokens, count, WORD, CW_REST_PAGING, .words = count_words),
+	PAGED_COUNTED(query_list_tokens),
 };
 OBJECT(query_list_tokens, query_list_tokens, "listTokens", 0);
 

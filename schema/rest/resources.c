@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What is leased, to whom, see resources.h. Each entry is a property of openapi.yaml; tests/unit/test_rest_schema.c compares them. Thread:
- * constant. */
+/* What is leased, to whom, see resources.h. Each entry is a property of openapi.yaml; tests/unit/test_rest_schema.c
+ * compares them. Thread: constant. */
 #include "config.h"
 
 #include "schema/rest/id.h"
 #include "schema/rest/resources.h"
 #include "schema/rest/table.h"
+#include "schema/rest/words.h"
 
-static const char *const pool_kinds[] = {"ipv4", "ipv4-port", NULL};
-static const char *const pool_states[] = {"active", "draining", "disabled", NULL};
 static const char *const units[] = {"address", "port-set", NULL};
 static const char *const levels[] = {"ok", "low", "full", NULL};
-static const char *const accesses[] = {"tsp", "dhcp6", "rest", "gateway", NULL};
-static const char *const lease_states[] = {"free", "active", "ending", "quarantined", NULL};
 static const char *const end_reasons[] = {
 	"release", "expire", "revoke", "tep", "reject", "move", NULL};
 static const char *const mechanism_words[] = {"SCRAM-SHA-256", "SCRAM-SHA-1", "DIGEST-MD5", NULL};
@@ -20,11 +17,11 @@ static const char *const mechanism_words[] = {"SCRAM-SHA-256", "SCRAM-SHA-1", "D
 static const struct cw_rest_field pool_fields[] = {
 	FIELD(pool, id, ID, CW_REST_REQUIRED, .base = CW_ID_POOL),
 	FIELD(pool, name, NAME, CW_REST_REQUIRED),
-	FIELD(pool, kind, WORD, CW_REST_REQUIRED, .words = pool_kinds),
+	FIELD(pool, kind, WORD, CW_REST_REQUIRED, .words = cw_rest_pool_kinds),
 	FIELD(pool, port_set, SHAPE, CW_REST_NULLABLE | CW_REST_REQUIRED),
 	FIELD(pool, keep_system_ports, BOOL, CW_REST_REQUIRED),
 	FIELD(pool, tep, NAME, CW_REST_REQUIRED),
-	FIELD(pool, state, WORD, CW_REST_REQUIRED, .words = pool_states),
+	FIELD(pool, state, WORD, CW_REST_REQUIRED, .words = cw_rest_pool_states),
 	FIELD(pool, lifetime_s, NUM, CW_REST_REQUIRED, .min = 1, .max = UINT32_MAX),
 	FIELD(pool, lifetime_min_s, NUM, CW_REST_REQUIRED, .min = 1, .max = UINT32_MAX),
 	FIELD(pool, lifetime_max_s, NUM, CW_REST_REQUIRED, .min = 1, .max = UINT32_MAX),
@@ -43,7 +40,7 @@ static const struct cw_rest_field pool_create_fields[] = {
 	FIELD(pool_create, port_set, SHAPE, CW_REST_NULLABLE),
 	FIELD(pool_create, keep_system_ports, BOOL, 0),
 	FIELD(pool_create, tep, NAME, CW_REST_REQUIRED),
-	FIELD(pool_create, state, WORD, 0, .words = pool_states),
+	FIELD(pool_create, state, WORD, 0, .words = cw_rest_pool_states),
 	FIELD(pool_create, lifetime_s, NUM, 0, .min = 1, .max = UINT32_MAX),
 	FIELD(pool_create, lifetime_min_s, NUM, 0, .min = 1, .max = UINT32_MAX),
 	FIELD(pool_create, lifetime_max_s, NUM, 0, .min = 1, .max = UINT32_MAX),
@@ -61,7 +58,7 @@ static const struct cw_rest_field pool_patch_fields[] = {
 	FIELD(pool_patch, name, NAME, 0),
 	FIELD(pool_patch, keep_system_ports, BOOL, 0),
 	FIELD(pool_patch, tep, NAME, 0),
-	FIELD(pool_patch, state, WORD, 0, .words = pool_states),
+	FIELD(pool_patch, state, WORD, 0, .words = cw_rest_pool_states),
 	FIELD(pool_patch, lifetime_s, NUM, 0, .min = 1, .max = UINT32_MAX),
 	FIELD(pool_patch, lifetime_min_s, NUM, 0, .min = 1, .max = UINT32_MAX),
 	FIELD(pool_patch, lifetime_max_s, NUM, 0, .min = 1, .max = UINT32_MAX),
@@ -162,8 +159,8 @@ static const struct cw_rest_field lease_fields[] = {
 	FIELD(lease, ports, PORTS, CW_REST_NULLABLE | CW_REST_REQUIRED),
 	FIELD(lease, ipv6, ADDR6, CW_REST_REQUIRED),
 	FIELD(lease, owner, PRINCIPAL, CW_REST_REQUIRED),
-	FIELD(lease, access, WORD, CW_REST_REQUIRED, .words = accesses, .base = 1),
-	FIELD(lease, state, WORD, CW_REST_REQUIRED, .words = lease_states),
+	FIELD(lease, access, WORD, CW_REST_REQUIRED, .words = cw_rest_accesses, .base = 1),
+	FIELD(lease, state, WORD, CW_REST_REQUIRED, .words = cw_rest_lease_states),
 	FIELD(lease, confirmed, BOOL, CW_REST_REQUIRED),
 	FIELD(lease, tep, NAME, CW_REST_REQUIRED),
 	FIELD(lease, granted_at, TIME, CW_REST_REQUIRED),
@@ -201,7 +198,7 @@ static const struct cw_rest_field tenure_fields[] = {
 	FIELD(tenure, ports, PORTS, CW_REST_NULLABLE | CW_REST_REQUIRED),
 	FIELD(tenure, ipv6, ADDR6, CW_REST_REQUIRED),
 	FIELD(tenure, owner, PRINCIPAL, CW_REST_REQUIRED),
-	FIELD(tenure, access, WORD, CW_REST_REQUIRED, .words = accesses, .base = 1),
+	FIELD(tenure, access, WORD, CW_REST_REQUIRED, .words = cw_rest_accesses, .base = 1),
 	FIELD(tenure, tep, NAME, CW_REST_NULLABLE | CW_REST_REQUIRED),
 	FIELD(tenure, granted_at, TIME, CW_REST_REQUIRED),
 	FIELD(tenure, ended_at, TIME, CW_REST_NULLABLE | CW_REST_REQUIRED),

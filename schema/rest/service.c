@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What serves it, and its own affairs, see resources.h. Each entry is a property of openapi.yaml; tests/unit/test_rest_schema.c compares them. Thread:
- * constant. */
+/* What serves it, and its own affairs, see resources.h. Each entry is a property of openapi.yaml;
+ * tests/unit/test_rest_schema.c compares them. Thread: constant. */
 #include "config.h"
 
 #include "schema/rest/id.h"
 #include "schema/rest/resources.h"
 #include "schema/rest/table.h"
+#include "schema/rest/words.h"
 
 const char *const cw_rest_job_names[] = {
 	"expiry", "quarantine", "retention", "backup", "upkeep", "samples", NULL};
-static const char *const accesses[] = {"tsp", "dhcp6", "rest", "gateway", NULL};
-static const char *const tep_states[] = {"starting", "up", "syncing", "down", NULL};
 static const char *const drift_kinds[] = {"missing", "extra", "different", NULL};
 static const char *const transports[] = {"tcp", "udp", "unix", NULL};
-static const char *const session_states[] = {"login", "ready", "busy", "closing", NULL};
-static const char *const results[] = {"running", "ok", "failed", "lost", NULL};
 static const char *const vias[] = {"unix", "token", "certificate", "cookie", NULL};
 static const char *const actions[] = {"create", "change", "delete", NULL};
 static const char *const kinds[] = {
@@ -30,7 +27,7 @@ static const struct cw_rest_field tep_fields[] = {
 	FIELD(tep, ipv4, ADDR4, CW_REST_NULLABLE | CW_REST_REQUIRED),
 	FIELD(tep, ipv6, ADDR6, CW_REST_REQUIRED),
 	FIELD(tep, draining, BOOL, CW_REST_REQUIRED),
-	FIELD(tep, state, WORD, CW_REST_REQUIRED, .words = tep_states),
+	FIELD(tep, state, WORD, CW_REST_REQUIRED, .words = cw_rest_tep_states),
 	FIELD(tep, required, BOOL, CW_REST_REQUIRED),
 	FIELD(tep, bindings, NUM, CW_REST_REQUIRED, .max = INT64_MAX),
 	FIELD(tep, waiting, NUM, CW_REST_REQUIRED, .max = INT64_MAX),
@@ -87,13 +84,13 @@ OBJECT(drift, drift, "Drift", 0);
 
 static const struct cw_rest_field session_fields[] = {
 	FIELD(session, id, ID, CW_REST_REQUIRED, .base = CW_ID_SESSION),
-	FIELD(session, access, WORD, CW_REST_REQUIRED, .words = accesses, .base = 1),
+	FIELD(session, access, WORD, CW_REST_REQUIRED, .words = cw_rest_accesses, .base = 1),
 	FIELD(session, peer, TEXT, CW_REST_REQUIRED, .max = 127),
 	FIELD(session, owner, PRINCIPAL, CW_REST_NULLABLE | CW_REST_REQUIRED),
 	FIELD(session, mechanism, TEXT, CW_REST_NULLABLE | CW_REST_REQUIRED, .max = 23),
 	FIELD(session, tls, BOOL, CW_REST_REQUIRED),
 	FIELD(session, transport, WORD, CW_REST_REQUIRED, .words = transports),
-	FIELD(session, state, WORD, CW_REST_REQUIRED, .words = session_states),
+	FIELD(session, state, WORD, CW_REST_REQUIRED, .words = cw_rest_session_states),
 	FIELD(session, since_at, TIME, CW_REST_REQUIRED),
 	FIELD(session, last_at, TIME, CW_REST_REQUIRED),
 	FIELD(session, leases, NUM, CW_REST_REQUIRED, .max = INT64_MAX),
@@ -118,7 +115,7 @@ static const struct cw_rest_field job_run_fields[] = {
 	FIELD(job_run, job, WORD, CW_REST_REQUIRED, .words = cw_rest_job_names),
 	FIELD(job_run, started_at, TIME, CW_REST_REQUIRED),
 	FIELD(job_run, ended_at, TIME, CW_REST_NULLABLE | CW_REST_REQUIRED),
-	FIELD(job_run, result, WORD, CW_REST_REQUIRED, .words = results),
+	FIELD(job_run, result, WORD, CW_REST_REQUIRED, .words = cw_rest_results),
 	FIELD(job_run, items, NUM, CW_REST_REQUIRED, .max = INT64_MAX),
 	FIELD(job_run, detail, TEXT, CW_REST_REQUIRED, .max = 1023),
 };

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Values of the REST API from their texts, as they stand in JSON and in queries, and what tables can tell about a
- * struct; see read.h and fields.h. Thread: any. */
+/* Values of the REST API from their texts, as they stand in JSON and in queries; see read.h. Thread: any. */
 #include "config.h"
 
 #include <errno.h>
@@ -14,27 +13,6 @@
 #include "schema/rest/rfc3339.h"
 #include "schema/rest/scope.h"
 #include "schema/rest/value.h"
-
-bool cw_rest_has(const struct cw_rest_object *o, const void *p, size_t offset)
-{
-	uint32_t seen;
-
-	memcpy(&seen, p, sizeof seen);
-	for (unsigned i = 0; i < o->n; i++)
-		if (o->fields[i].offset == offset)
-			return seen >> i & 1;
-	return false;
-}
-
-const char *cw_rest_word(const struct cw_rest_field *f, unsigned value)
-{
-	if (value < f->base)
-		return NULL;
-	for (unsigned i = 0; f->words[i]; i++)
-		if (i == value - f->base)
-			return f->words[i];
-	return NULL;
-}
 
 static bool name_ok(const char *s, size_t n)
 {

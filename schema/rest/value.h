@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Values in structs that tables describe, for the renderers. Private to schema/rest. Thread: any. */
+/* Values in structs that tables describe. Private to schema/rest. Thread: any. */
 #pragma once
 
 #include <string.h>
