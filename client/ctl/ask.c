@@ -18,7 +18,13 @@
 #include "client/ctl/value.h"
 #include "schema/rest/problem.h"
 
-enum { SECRET_MAX = 4096, DEFAULT_TIMEOUT_S = 60, QUERY_MAX = 16384, SAID_MAX = 2048 };
+enum {
+	SECRET_MAX = 4096,
+	DEFAULT_TIMEOUT_S = 60,
+	QUERY_MAX = 16384,
+	SAID_MAX = 2048,
+	WHY_MAX = 512
+};
 
 static FILE *said; /* NULL: standard error */
 
@@ -399,22 +405,29 @@ int cw_ctl_get(struct cw_ctl *c, const char *path, const char *query, json_t **r
 	return cw_ctl_ask(c, CW_REST_GET, path, query, NULL, ret);
 }
 
-int cw_ctl_etag(struct cw_ctl *c, const char *path, char *to, size_t n)
+int cw_ctl_etag(struct cw_ctl *c, const char *path, char to[static CW_CTL_ETAG_MAX])
 {
+	const enum cw_rest_op op = c->line->command->op;
 	const char *given = cw_ctl_value(c->line, "if-match");
-	struct cw_ctl_request q = {.method = CW_REST_GET, .path = path};
+	/* Credentials have the version of their user. */
+	const bool of_user = op == CW_OP_REST_setCredentials || op == CW_OP_REST_deleteCredentials;
+	const char *end = of_user ? strrchr(path, '/') : path + strlen(path);
+	CW_CLEANUP(cw_freep) char *at = cw_strndup(path, (size_t) (end - path));
+	struct cw_ctl_request q = {.method = CW_REST_GET, .path = at};
 	struct cw_ctl_answer a;
 	int r;
 
 	if (given) {
-		if ((size_t) snprintf(to, n, "\"%s\"", given) >= n)
+		if (snprintf(to, CW_CTL_ETAG_MAX, "\"%s\"", given) >= CW_CTL_ETAG_MAX)
 			return cw_ctl_usage("--if-match \"%s\" is no version", given);
 		return CW_EXIT_OK;
 	}
+	if (!at)
+		return cw_ctl_failed(-ENOMEM, path);
 	r = cw_ctl_do(c, &q, &a);
 	if (r != CW_EXIT_OK)
 		return r;
-	(void) snprintf(to, n, "%s", a.etag);
+	(void) snprintf(to, CW_CTL_ETAG_MAX, "%s", a.etag);
 	cw_ctl_answer_done(&a);
 	return CW_EXIT_OK;
 }
@@ -478,6 +491,75 @@ char *cw_ctl_own_path(const struct cw_ctl *c)
 	if (!path)
 		(void) cw_ctl_failed(-ENOMEM, "path");
 	return path;
+}
+
+int cw_ctl_limit(const struct cw_ctl *c, uint64_t *ret)
+{
+	const char *limit = cw_ctl_value(c->line, "limit");
+
+	*ret = 0;
+	if (limit && cw_parse_u64(limit, strlen(limit), 1, INT64_MAX, ret) < 0)
+		return cw_ctl_usage("--limit \"%s\" must be a number from 1 on", limit);
+	return CW_EXIT_OK;
+}
+
+int cw_ctl_own_query(struct cw_ctl *c, char **ret)
+{
+	char why[WHY_MAX] = "";
+	int r = cw_ctl_query(c->line, c->line->command->query, c->now_s, ret, why, sizeof why);
+
+	return r < 0 && why[0] ? cw_ctl_usage("%s", why) : cw_ctl_failed(r, "query");
+}
+
+int cw_ctl_own_body(struct cw_ctl *c, json_t **ret)
+{
+	char why[WHY_MAX] = "";
+	int r = cw_ctl_body(c->line, c->now_s, ret, why, sizeof why);
+
+	return r < 0 && why[0] ? cw_ctl_usage("%s", why) : cw_ctl_failed(r, "body");
+}
+
+int cw_ctl_password(const char *file, json_t *body)
+{
+	char *password;
+	size_t n;
+	int r = cw_ctl_secret(file, &password, &n);
+
+	if (r < 0)
+		return cw_ctl_failed(r, file);
+	r = CW_EXIT_OK;
+	if (n == 0)
+		r = cw_ctl_usage("%s: no password in its first line", file);
+	else if (json_object_set_new(body, "password", json_stringn(password, n)) < 0)
+		r = cw_ctl_usage("%s: the password is not UTF-8", file);
+	(void) cw_free_secret(password, n);
+	return r;
+}
+
+int cw_ctl_submit(
+	struct cw_ctl *c, const char *path, const char *if_match, const char *key, json_t *body)
+{
+	struct cw_ctl_request q = {
+		.method = cw_rest_operation(c->line->command->op)->method,
+		.path = path,
+		.if_match = if_match,
+		.key = key,
+	};
+	char *text = body ? cw_ctl_text(body) : NULL;
+	json_t *v = NULL;
+	int r;
+
+	json_decref(body);
+	if (!text)
+		return cw_ctl_failed(-ENOMEM, path);
+	q.body = text;
+	q.body_n = strlen(text);
+	r = cw_ctl_send(c, &q, &v);
+	(void) cw_free_secret(text, q.body_n);
+	if (r == CW_EXIT_OK)
+		r = cw_ctl_show(c, v);
+	json_decref(v);
+	return r;
 }
 
 int cw_ctl_key(const struct cw_ctl *c, const char **ret, char *to, size_t n)

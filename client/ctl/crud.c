@@ -15,7 +15,7 @@
 #include "client/ctl/run.h"
 #include "client/ctl/value.h"
 
-enum { TAG_MAX = 72, WHY_MAX = 512, LIMIT_MAX = 48 };
+enum { LIMIT_MAX = 48 };
 
 /* ---- lists ---- */
 
@@ -77,19 +77,15 @@ int cw_ctl_run_list(struct cw_ctl *c)
 {
 	const struct cw_ctl_command *cmd = c->line->command;
 	CW_CLEANUP(cw_freep) char *path = cw_ctl_own_path(c), *query = NULL, *with = NULL;
-	const char *limit = cw_ctl_value(c->line, "limit");
 	enum cw_ctl_format f = c->out.format;
-	char why[WHY_MAX] = "", stream = '\0';
+	char stream = '\0';
 	uint64_t most = 0;
-	int r;
+	int r = path ? cw_ctl_limit(c, &most) : CW_EXIT_FAILURE;
 
-	if (!path)
-		return CW_EXIT_FAILURE;
-	if (limit && cw_parse_u64(limit, strlen(limit), 1, INT64_MAX, &most) < 0)
-		return cw_ctl_usage("--limit \"%s\" must be a number from 1 on", limit);
-	r = cw_ctl_query(c->line, cmd->query, c->now_s, &query, why, sizeof why);
-	if (r < 0)
-		return r == -ENOMEM ? cw_ctl_failed(r, path) : cw_ctl_usage("%s", why);
+	if (r == CW_EXIT_OK)
+		r = cw_ctl_own_query(c, &query);
+	if (r != CW_EXIT_OK)
+		return r;
 	if (cw_ctl_is_on(c->line, "count"))
 		return count(c, path, query);
 	if (f == CW_CTL_NDJSON)
@@ -137,54 +133,18 @@ int cw_ctl_run_post(struct cw_ctl *c)
 	return r;
 }
 
-/* The body with the password that --password-file names; body is taken. */
-static int with_password(struct cw_ctl *c, json_t *body, char **ret)
-{
-	const char *file = cw_ctl_value(c->line, "password-file");
-	char *password = NULL;
-	size_t n = 0;
-	int r = file ? cw_ctl_secret(file, &password, &n) : 0;
-
-	*ret = NULL;
-	if (r == 0 && password &&
-		json_object_set_new(body, "password", json_stringn(password, n)) < 0) {
-		cw_ctl_say("%s: the password is not UTF-8", file);
-		r = CW_E_SYNTAX;
-	} else if (r < 0)
-		(void) cw_ctl_failed(r, file);
-	if (password)
-		password = cw_free_secret(password, n);
-	if (r == 0 && !(*ret = cw_ctl_text(body)))
-		r = -ENOMEM;
-	json_decref(body);
-	return r < 0 ? CW_EXIT_FAILURE : CW_EXIT_OK;
-}
-
 /* The command's body sent to a path; what comes back is printed. */
 static int send_body(struct cw_ctl *c, const char *path, const char *if_match, const char *key)
 {
-	struct cw_ctl_request q = {
-		.method = cw_rest_operation(c->line->command->op)->method,
-		.path = path,
-		.if_match = if_match,
-		.key = key,
-	};
-	char why[WHY_MAX] = "", *text = NULL;
-	json_t *body = NULL, *v = NULL;
-	int r = cw_ctl_body(c->line, c->now_s, &body, why, sizeof why);
+	const char *file = cw_ctl_value(c->line, "password-file");
+	json_t *body = NULL;
+	int r = cw_ctl_own_body(c, &body);
 
-	if (r < 0)
-		return r == -ENOMEM ? cw_ctl_failed(r, path) : cw_ctl_usage("%s", why);
-	r = with_password(c, body, &text);
-	if (r != CW_EXIT_OK)
-		return r;
-	q.body = text;
-	q.body_n = strlen(text);
-	r = cw_ctl_send(c, &q, &v);
-	text = cw_free_secret(text, q.body_n);
+	if (r == CW_EXIT_OK && file)
+		r = cw_ctl_password(file, body);
 	if (r == CW_EXIT_OK)
-		r = cw_ctl_show(c, v);
-	json_decref(v);
+		return cw_ctl_submit(c, path, if_match, key, body);
+	json_decref(body);
 	return r;
 }
 
@@ -204,7 +164,7 @@ int cw_ctl_run_set(struct cw_ctl *c)
 {
 	CW_CLEANUP(cw_freep) char *path = cw_ctl_own_path(c);
 	bool tagged = cw_ctl_has_word(c->line->command->flags, "if-match", 8);
-	char etag[TAG_MAX] = "";
+	char etag[CW_CTL_ETAG_MAX] = "";
 	int r = path ? CW_EXIT_OK : CW_EXIT_FAILURE;
 
 	for (size_t i = 0; r == CW_EXIT_OK; i++) {
@@ -216,7 +176,7 @@ int cw_ctl_run_set(struct cw_ctl *c)
 			break;
 	}
 	if (r == CW_EXIT_OK && tagged)
-		r = cw_ctl_etag(c, path, etag, sizeof etag);
+		r = cw_ctl_etag(c, path, etag);
 	return r == CW_EXIT_OK ? send_body(c, path, tagged ? etag : NULL, NULL) : r;
 }
 
@@ -270,20 +230,14 @@ static int delete_one(struct cw_ctl *c, const char *const *params)
 {
 	const struct cw_ctl_command *cmd = c->line->command;
 	bool tagged = cw_ctl_has_word(cmd->flags, "if-match", 8);
-	CW_CLEANUP(cw_freep) char *path = cw_ctl_path(cmd->op, params), *query = NULL, *at = NULL;
+	CW_CLEANUP(cw_freep) char *path = cw_ctl_path(cmd->op, params), *query = NULL;
 	struct cw_ctl_request q = {.method = CW_REST_DELETE, .path = path};
-	char etag[TAG_MAX] = "", why[WHY_MAX] = "", *tail;
+	char etag[CW_CTL_ETAG_MAX] = "";
 	struct cw_ctl_answer a;
-	int r;
+	int r = path ? cw_ctl_own_query(c, &query) : cw_ctl_failed(-ENOMEM, "path");
 
-	at = path ? cw_strdup(path) : NULL;
-	if (!at || cw_ctl_query(c->line, cmd->query, c->now_s, &query, why, sizeof why) < 0)
-		return why[0] ? cw_ctl_usage("%s", why) : cw_ctl_failed(-ENOMEM, "path");
-	/* Credentials have the version of their user. */
-	tail = cmd->op == CW_OP_REST_deleteCredentials ? strrchr(at, '/') : NULL;
-	if (tail)
-		*tail = '\0';
-	r = tagged ? cw_ctl_etag(c, at, etag, sizeof etag) : CW_EXIT_OK;
+	if (r == CW_EXIT_OK && tagged)
+		r = cw_ctl_etag(c, path, etag);
 	if (r != CW_EXIT_OK)
 		return r;
 	q.query = query;

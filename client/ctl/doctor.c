@@ -20,7 +20,7 @@
 #include "client/ctl/value.h"
 #include "schema/rest/rfc3339.h"
 
-enum { SKEW_S = 2, BACKUP_AGE_S = 2 * 86400, CERT_LEFT_S = 21 * 86400 };
+enum { QUERY_MAX = 544, SKEW_S = 2, BACKUP_AGE_S = 2 * 86400, CERT_LEFT_S = 21 * 86400 };
 
 struct doctor {
 	struct cw_ctl *c;
@@ -58,9 +58,9 @@ static const char *text(const json_t *row, const char *name)
 }
 
 /* GET without a word about its problem. NULL: *ret_status says it. */
-static json_t *look(struct doctor *d, const char *path, long *ret_status)
+static json_t *look(struct doctor *d, const char *path, const char *query, long *ret_status)
 {
-	struct cw_ctl_request q = {.method = CW_REST_GET, .path = path, .query = NULL};
+	struct cw_ctl_request q = {.method = CW_REST_GET, .path = path, .query = query};
 	struct cw_ctl_answer a;
 	json_t *j = NULL;
 	int r = cw_ctl_try(d->c, &q, &a);
@@ -79,29 +79,52 @@ static json_t *look(struct doctor *d, const char *path, long *ret_status)
 	return j;
 }
 
-/* A list, or why it cannot be looked at. */
-static json_t *look_list(struct doctor *d, const char *check, const char *path)
+static void cannot_look(struct doctor *d, const char *check, const json_t *problem, long status)
 {
-	long status;
-	json_t *j = look(d, path, &status);
+	const char *title = json_string_value(json_object_get(problem, "title"));
 
-	if (!status || status == 200)
-		return j;
 	if (status == 401 || status == 403)
 		tell(d, check, true, "not looked at: these credentials may not");
 	else
-		tell(d, check, false, "%s",
-			json_string_value(json_object_get(j, "title")) ? text(j, "title")
-								       : "no answer");
-	json_decref(j);
-	return NULL;
+		tell(d, check, false, "%s", title ? title : "no answer");
+}
+
+/* All pages of a list as one; NULL: why it cannot be looked at has been told. */
+static json_t *look_list(struct doctor *d, const char *check, const char *path)
+{
+	char query[QUERY_MAX] = "";
+	json_t *all = NULL, *page;
+	bool more = true;
+	long status;
+
+	while (more) {
+		const char *next;
+
+		page = look(d, path, query, &status);
+		if (status != 200) {
+			if (status)
+				cannot_look(d, check, page, status);
+			json_decref(page);
+			json_decref(all);
+			return NULL;
+		}
+		next = json_string_value(json_object_get(page, "next")); /* base64url */
+		more = next && snprintf(query, sizeof query, "cursor=%s", next) < QUERY_MAX;
+		if (!all)
+			all = json_incref(page);
+		else if (json_array_extend(
+				 json_object_get(all, "items"), json_object_get(page, "items")) < 0)
+			more = false;
+		json_decref(page);
+	}
+	return all;
 }
 
 static void broker(struct doctor *d)
 {
 	struct timex t = {.modes = 0};
 	long status;
-	json_t *v = look(d, "/version", &status);
+	json_t *v = look(d, "/version", NULL, &status);
 	int64_t now = cw_clock_now(&cw_system_clock).wall_s, skew;
 	bool same = strcmp(text(v, "version"), PACKAGE_VERSION) == 0;
 	const json_t *date = json_object_get(v, " date");
@@ -125,7 +148,7 @@ static void broker(struct doctor *d)
 static void readiness(struct doctor *d)
 {
 	long status;
-	json_t *v = look(d, "/readyz", &status), *check;
+	json_t *v = look(d, "/readyz", NULL, &status), *check;
 	char name[80];
 	size_t i;
 

@@ -29,8 +29,8 @@ struct cw_ctl_request {
 	const char *body;         /* JSON, or NULL */
 	size_t body_n;
 	const char *if_match; /* the tag with its quotes; or NULL */
-	const char *
-		key; /* Idempotency-Key; or NULL. With one the request is repeated if the connection breaks */
+	/* Idempotency-Key; or NULL. With one the request is repeated if the connection breaks. */
+	const char *key;
 	const char *accept;     /* NULL: JSON */
 	const char *last_event; /* Last-Event-ID; or NULL */
 	bool stream;            /* no end is expected; broken off after 45 s of silence */
@@ -38,11 +38,13 @@ struct cw_ctl_request {
 	void *arg;
 };
 
+enum { CW_CTL_ETAG_MAX = 72 }; /* with NUL */
+
 struct cw_ctl_answer {
 	long status;
 	char *body; /* NUL-terminated; given; NULL: none */
 	size_t n, cap;
-	char type[64], etag[72], request_id[72];
+	char type[64], etag[CW_CTL_ETAG_MAX], request_id[72];
 	uint64_t retry_after_s; /* UINT64_MAX: none */
 	int64_t date_s;         /* its Date; -1: none */
 };

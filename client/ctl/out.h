@@ -22,8 +22,8 @@ struct cw_ctl_out {
 	/* Of the list that is written. */
 	char **names; /* columns */
 	unsigned n_names;
-	unsigned
-		n_shown; /* of a table; those there is no room for are left out, unless they were asked for */
+	/* Of a table; those there is no room for are left out, unless they were asked for. */
+	unsigned n_shown;
 	char **cells; /* rows held back */
 	size_t n_cells, cap_cells;
 	size_t widths[CW_CTL_COLUMNS_MAX];
@@ -38,9 +38,9 @@ bool cw_ctl_format_of(const char *name, enum cw_ctl_format *ret);
 void cw_ctl_out_init(struct cw_ctl_out *o, FILE *f, enum cw_ctl_format format);
 void cw_ctl_out_done(struct cw_ctl_out *o);
 
-/* A list. columns: names, separated by commas, that rows have. Nothing is
- * written before the first row or the end, so that a failure leaves nothing behind: then cw_ctl_out_done(). -ENOMEM;
- * rows and the end: -errno of a file that takes nothing more; CW_E_SYNTAX: o->asked, and there is no such column. */
+/* A list. columns: names, separated by commas, that rows have. Nothing is written before the first row or the end, so that
+ * a failure leaves nothing behind: then cw_ctl_out_done(). -ENOMEM; rows and the end: -errno of a file that takes nothing
+ * more; CW_E_SYNTAX: o->asked, and there is no such column. */
 int cw_ctl_out_begin(struct cw_ctl_out *o, const char *columns) CW_MUST_CHECK;
 int cw_ctl_out_row(struct cw_ctl_out *o, const struct json_t *row) CW_MUST_CHECK;
 int cw_ctl_out_end(struct cw_ctl_out *o) CW_MUST_CHECK;

@@ -125,17 +125,25 @@ static int claim(struct restore *s)
 	return r == CW_EXIT_OK ? claim_one(s->db, 0, &s->db_fd) : r;
 }
 
+/* The folder of a file: in to, or a constant. */
+static const char *folder_of(const char *path, char to[static PATH_MAX])
+{
+	char *slash;
+
+	(void) snprintf(to, PATH_MAX, "%s", path);
+	slash = strrchr(to, '/');
+	if (!slash)
+		return ".";
+	slash[slash == to] = '\0';
+	return to;
+}
+
 static int sync_folder(const char *path)
 {
 	char folder[PATH_MAX];
-	char *slash;
-	CW_CLEANUP(cw_closep) int fd = -1;
+	CW_CLEANUP(cw_closep)
+	int fd = open(folder_of(path, folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	(void) snprintf(folder, sizeof folder, "%s", path);
-	slash = strrchr(folder, '/');
-	if (slash)
-		slash[slash == folder] = '\0';
-	fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
@@ -236,16 +244,12 @@ static int wanted_sum(const struct restore *s, char to[static HEX])
 /* Whose the database is, and will be: that of the one there is, else of its folder. */
 static int find_owner(const struct restore *s, struct stat *ret)
 {
-	char folder[PATH_MAX];
-	char *slash;
+	char to[PATH_MAX];
+	const char *folder = folder_of(s->db, to);
 
 	if (s->db_fd >= 0)
 		return fstat(s->db_fd, ret) < 0 ? cw_ctl_failed(-errno, s->db) : CW_EXIT_OK;
-	(void) snprintf(folder, sizeof folder, "%s", s->db);
-	slash = strrchr(folder, '/');
-	if (slash)
-		slash[slash == folder] = '\0';
-	return stat(slash ? folder : ".", ret) < 0 ? cw_ctl_failed(-errno, folder) : CW_EXIT_OK;
+	return stat(folder, ret) < 0 ? cw_ctl_failed(-errno, folder) : CW_EXIT_OK;
 }
 
 static int restore(struct restore *s)

@@ -35,8 +35,8 @@ struct cw_ctl_rows {
 	const struct cw_ctl_column *columns[CW_CTL_CSV_FIELDS_MAX];
 	unsigned n_columns; /* not 0: CSV */
 	char *line;         /* NDJSON: what is left */
-	unsigned
-		number; /* of the row that was read: its line; of a JSON list its place, from 1 on */
+	/* Of the row that was read: its line; of a JSON list its place, from 1 on. */
+	unsigned number;
 };
 
 enum { CW_CTL_WHERE_MAX = 256 };

@@ -40,14 +40,23 @@ int cw_ctl_get(struct cw_ctl *c, const char *path, const char *query, struct jso
 int cw_ctl_send(struct cw_ctl *c, const struct cw_ctl_request *q, struct json_t **ret);
 /* The rows of an answer; borrowed. CW_EXIT_FAILURE, told: it is not one of ours. */
 int cw_ctl_rows(const struct json_t *v, const char *name, struct json_t **ret);
-/* The ETag of what is at a path, or of --if-match; to: of 72 octets. */
-int cw_ctl_etag(struct cw_ctl *c, const char *path, char *to, size_t n);
+/* The version that the command changes at a path: the ETag of what is there, or --if-match. */
+int cw_ctl_etag(struct cw_ctl *c, const char *path, char to[static CW_CTL_ETAG_MAX]);
 /* All rows of a list, page by page. A row that gives other than CW_EXIT_OK ends it with that. most: 0: all. */
 typedef int cw_ctl_row_t(struct cw_ctl *c, const struct json_t *row, void *arg);
 int cw_ctl_each(struct cw_ctl *c, const char *path, const char *query, uint64_t most,
 	cw_ctl_row_t *row, void *arg);
 /* The path of the command's operation with its arguments; given; NULL has been told. */
 char *cw_ctl_own_path(const struct cw_ctl *c);
+/* Its query and its body from the command line; given. The exit code; told. */
+int cw_ctl_own_query(struct cw_ctl *c, char **ret);
+int cw_ctl_own_body(struct cw_ctl *c, struct json_t **ret);
+int cw_ctl_limit(const struct cw_ctl *c, uint64_t *ret); /* --limit; 0: none */
+/* The first line of a file ("-": standard input) as the body's password. */
+int cw_ctl_password(const char *file, struct json_t *body);
+/* The command's operation with this body (taken) at a path; prints what comes back. if_match, key: or NULL. */
+int cw_ctl_submit(struct cw_ctl *c, const char *path, const char *if_match, const char *key,
+	struct json_t *body);
 /* The exit code for a result code of ours, told; 0 gives CW_EXIT_OK. */
 int cw_ctl_failed(int r, const char *what);
 /* "causewayctl: ..." and the exit code for wrong usage. */

@@ -16,40 +16,17 @@
 #include "client/ctl/run.h"
 #include "client/ctl/value.h"
 
-enum { TAG_MAX = 72, WHY_MAX = 512, POLL_MS = 100, POLL_MAX_MS = 2000 };
-
-/* A body to a path with If-Match, and the answer printed. body: taken. */
-static int change(struct cw_ctl *c, const char *path, const char *etag, json_t *body)
-{
-	struct cw_ctl_request q = {
-		.method = cw_rest_operation(c->line->command->op)->method,
-		.path = path,
-		.if_match = etag,
-	};
-	char *text = body ? cw_ctl_text(body) : NULL;
-	json_t *v = NULL;
-	int r;
-
-	json_decref(body);
-	if (!text)
-		return cw_ctl_failed(-ENOMEM, path);
-	q.body = text;
-	q.body_n = strlen(text);
-	r = cw_ctl_send(c, &q, &v);
-	(void) cw_free_secret(text, q.body_n);
-	if (r == CW_EXIT_OK)
-		r = cw_ctl_show(c, v);
-	json_decref(v);
-	return r;
-}
+enum { WHY_MAX = 512, POLL_MS = 100, POLL_MAX_MS = 2000 };
 
 int cw_ctl_run_drain(struct cw_ctl *c)
 {
 	CW_CLEANUP(cw_freep) char *path = cw_ctl_own_path(c);
-	char etag[TAG_MAX] = "";
-	int r = path ? cw_ctl_etag(c, path, etag, sizeof etag) : CW_EXIT_FAILURE;
+	char etag[CW_CTL_ETAG_MAX] = "";
+	int r = path ? cw_ctl_etag(c, path, etag) : CW_EXIT_FAILURE;
 
-	return r == CW_EXIT_OK ? change(c, path, etag, json_pack("{s:s}", "state", "draining")) : r;
+	if (r != CW_EXIT_OK)
+		return r;
+	return cw_ctl_submit(c, path, etag, NULL, json_pack("{s:s}", "state", "draining"));
 }
 
 int cw_ctl_run_tag(struct cw_ctl *c)
@@ -74,38 +51,23 @@ int cw_ctl_run_tag(struct cw_ctl *c)
 			return r == CW_E_SYNTAX ? cw_ctl_usage("%s", why) : cw_ctl_failed(r, "tag");
 		}
 	}
-	return change(c, path, NULL, json_pack("{s:o}", "tags", tags));
+	return cw_ctl_submit(c, path, NULL, NULL, json_pack("{s:o}", "tags", tags));
 }
 
 int cw_ctl_run_passwd(struct cw_ctl *c)
 {
-	CW_CLEANUP(cw_freep) char *path = cw_ctl_own_path(c), *at = path ? cw_strdup(path) : NULL;
-	const char *given = cw_ctl_value(c->line, "password-file"), *file = given ? given : "-";
-	char etag[TAG_MAX] = "", why[WHY_MAX] = "", *password = NULL, *tail;
+	CW_CLEANUP(cw_freep) char *path = cw_ctl_own_path(c);
+	const char *file = cw_ctl_value(c->line, "password-file");
+	char etag[CW_CTL_ETAG_MAX] = "";
 	json_t *body = NULL;
-	size_t n = 0;
-	int r;
+	int r = path ? cw_ctl_own_body(c, &body) : CW_EXIT_FAILURE;
 
-	if (!at)
-		return cw_ctl_failed(-ENOMEM, "path");
-	r = cw_ctl_body(c->line, c->now_s, &body, why, sizeof why);
-	if (r < 0)
-		return r == -ENOMEM ? cw_ctl_failed(r, path) : cw_ctl_usage("%s", why);
-	r = cw_ctl_secret(file, &password, &n);
-	if (r < 0 || n == 0)
-		r = r < 0 ? cw_ctl_failed(r, file)
-			  : cw_ctl_usage("%s: no password in its first line", file);
-	else if (json_object_set_new(body, "password", json_stringn(password, n)) < 0)
-		r = cw_ctl_usage("%s: the password is not UTF-8", file);
-	if (password)
-		password = cw_free_secret(password, n);
-	tail = strrchr(at, '/'); /* the version is that of the user */
-	if (tail)
-		*tail = '\0';
 	if (r == CW_EXIT_OK)
-		r = cw_ctl_etag(c, at, etag, sizeof etag);
+		r = cw_ctl_password(file ? file : "-", body);
 	if (r == CW_EXIT_OK)
-		return change(c, path, etag, body);
+		r = cw_ctl_etag(c, path, etag);
+	if (r == CW_EXIT_OK)
+		return cw_ctl_submit(c, path, etag, NULL, body);
 	json_decref(body);
 	return r;
 }
@@ -147,13 +109,10 @@ int cw_ctl_run_token(struct cw_ctl *c)
 {
 	const char *file = cw_ctl_value(c->line, "out");
 	CW_CLEANUP(cw_closep) int fd = -1;
-	char why[WHY_MAX] = "";
 	json_t *body = NULL, *v = NULL;
-	int r = cw_ctl_body(c->line, c->now_s, &body, why, sizeof why);
+	int r = cw_ctl_own_body(c, &body);
 
-	if (r < 0)
-		return r == -ENOMEM ? cw_ctl_failed(r, "token") : cw_ctl_usage("%s", why);
-	if (!cw_ctl_value(c->line, "name") &&
+	if (r == CW_EXIT_OK && !cw_ctl_value(c->line, "name") &&
 		json_object_set_new(body, "name", json_string("causewayctl")) < 0)
 		r = cw_ctl_failed(-ENOMEM, "token");
 	if (r == CW_EXIT_OK && file)
@@ -215,7 +174,7 @@ int cw_ctl_run_run(struct cw_ctl *c)
 
 /* ---- lists inside of one thing ---- */
 
-static int show_items(struct cw_ctl *c, const json_t *v, const char *name)
+static int show_rows(struct cw_ctl *c, const json_t *v, const char *name)
 {
 	json_t *list = NULL, *row;
 	size_t i;
@@ -233,6 +192,12 @@ static int show_items(struct cw_ctl *c, const json_t *v, const char *name)
 	return r != CW_EXIT_OK ? r : cw_ctl_failed(cw_ctl_out_end(&c->out), "output");
 }
 
+/* As JSON it is what the broker says. */
+static int show_items(struct cw_ctl *c, const json_t *v, const char *name)
+{
+	return c->out.format == CW_CTL_JSON ? cw_ctl_show(c, v) : show_rows(c, v, name);
+}
+
 int cw_ctl_run_items(struct cw_ctl *c)
 {
 	CW_CLEANUP(cw_freep) char *path = cw_ctl_own_path(c);
@@ -240,7 +205,7 @@ int cw_ctl_run_items(struct cw_ctl *c)
 	int r = path ? cw_ctl_get(c, path, NULL, &v) : CW_EXIT_FAILURE;
 
 	if (r == CW_EXIT_OK)
-		r = c->out.format == CW_CTL_JSON ? cw_ctl_show(c, v) : show_items(c, v, "items");
+		r = show_items(c, v, "items");
 	json_decref(v);
 	return r;
 }
@@ -248,18 +213,13 @@ int cw_ctl_run_items(struct cw_ctl *c)
 int cw_ctl_run_samples(struct cw_ctl *c)
 {
 	CW_CLEANUP(cw_freep) char *path = cw_ctl_own_path(c), *query = NULL;
-	char why[WHY_MAX] = "";
 	json_t *v = NULL;
-	int r;
+	int r = path ? cw_ctl_own_query(c, &query) : CW_EXIT_FAILURE;
 
-	if (!path)
-		return CW_EXIT_FAILURE;
-	r = cw_ctl_query(c->line, c->line->command->query, c->now_s, &query, why, sizeof why);
-	if (r < 0)
-		return why[0] ? cw_ctl_usage("%s", why) : cw_ctl_failed(r, path);
-	r = cw_ctl_get(c, path, query, &v);
 	if (r == CW_EXIT_OK)
-		r = c->out.format == CW_CTL_JSON ? cw_ctl_show(c, v) : show_items(c, v, "items");
+		r = cw_ctl_get(c, path, query, &v);
+	if (r == CW_EXIT_OK)
+		r = show_items(c, v, "items");
 	if (r == CW_EXIT_OK && json_is_string(json_object_get(v, "full_at")) &&
 		c->out.format == CW_CTL_TABLE && !c->out.quiet) {
 		CW_CLEANUP(cw_freep) char *full = cw_ctl_cell(json_object_get(v, "full_at"));
@@ -287,9 +247,7 @@ int cw_ctl_run_drift(struct cw_ctl *c)
 			json_integer_value(json_object_get(v, "actual")),
 			json_integer_value(json_object_get(v, "differences")));
 	}
-	if (c->out.format == CW_CTL_JSON)
-		r = cw_ctl_show(c, v);
-	else if (c->out.format != CW_CTL_TABLE || json_array_size(json_object_get(v, "items")))
+	if (c->out.format != CW_CTL_TABLE || json_array_size(json_object_get(v, "items")))
 		r = show_items(c, v, "items");
 	json_decref(v);
 	return r;
@@ -347,20 +305,18 @@ int cw_ctl_usages(struct cw_ctl *c, json_t **ret)
 
 static int usage_of_all(struct cw_ctl *c)
 {
-	const char *limit = cw_ctl_value(c->line, "limit");
 	json_t *rows = NULL, *v = NULL;
 	uint64_t most = 0;
-	int r;
+	int r = cw_ctl_limit(c, &most);
 
-	if (limit && cw_parse_u64(limit, strlen(limit), 1, INT64_MAX, &most) < 0)
-		return cw_ctl_usage("--limit \"%s\" must be a number from 1 on", limit);
-	r = cw_ctl_usages(c, &rows);
+	if (r == CW_EXIT_OK)
+		r = cw_ctl_usages(c, &rows);
 	while (most && json_array_size(rows) > most)
 		(void) json_array_remove(rows, json_array_size(rows) - 1);
 	if (r == CW_EXIT_OK && !(v = json_pack("{s:O}", "items", rows)))
 		r = cw_ctl_failed(-ENOMEM, "rows");
 	if (r == CW_EXIT_OK)
-		r = show_items(c, v, "items");
+		r = show_rows(c, v, "items");
 	json_decref(v);
 	json_decref(rows);
 	return r;
@@ -436,7 +392,7 @@ int cw_ctl_run_status(struct cw_ctl *c)
 	int r = cw_ctl_get(c, "/readyz", NULL, &v);
 
 	if (r == CW_EXIT_OK)
-		r = c->out.format == CW_CTL_JSON ? cw_ctl_show(c, v) : show_items(c, v, "checks");
+		r = show_items(c, v, "checks");
 	json_decref(v);
 	return r;
 }

@@ -252,7 +252,7 @@ static int picture(struct cw_ctl *c, void *arg)
 	int r = cw_ctl_usages(c, &pools);
 
 	if (r == CW_EXIT_OK)
-		r = cw_ctl_get(c, "/v1/teps", "limit=100", &teps);
+		r = cw_ctl_get(c, "/v1/teps", "limit=1000", &teps);
 	if (r == CW_EXIT_OK)
 		r = cw_ctl_rows(teps, "items", &tep_list);
 	if (r == CW_EXIT_OK)

@@ -262,14 +262,12 @@ int cw_ctl_run_import_pools(struct cw_ctl *c)
 {
 	const char *file = c->line->args[0];
 	json_t *list = json_array(), *body = NULL;
-	CW_CLEANUP(cw_freep) void *to_free = NULL;
-	unsigned *places = NULL;
+	CW_CLEANUP(cw_freep) unsigned *places = NULL;
 	struct cw_ctl_rows f;
 	int r = cw_ctl_rows_open(&f, file, "pools", pool_columns);
 
 	if (r == CW_EXIT_OK)
 		r = list ? read_pools(&f, list, &places) : cw_ctl_failed(-ENOMEM, file);
-	to_free = places;
 	if (r == CW_EXIT_OK)
 		r = wanted_pools(list, file, &body);
 	if (r == CW_EXIT_OK)
