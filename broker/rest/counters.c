@@ -9,7 +9,7 @@
 #include "broker/rest/counters.h"
 
 static const uint16_t statuses[] = {200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409,
-	412, 413, 414, 415, 422, 428, 429, 431, 500, 502, 503, 507};
+	412, 413, 414, 415, 421, 422, 428, 429, 431, 500, 502, 503, 507};
 enum { STATUSES = CW_ARRAY_LEN(statuses) };
 
 struct cw_rest_counters {

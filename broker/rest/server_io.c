@@ -130,7 +130,7 @@ void cw_rest_listener_sweep(struct cw_rest_listener *l)
 struct head {
 	unsigned headers, hosts, lengths, codings;
 	size_t octets;
-	bool bad_name;
+	bool bad_name, bad_value, bad_coding;
 };
 
 static enum MHD_Result look_at_header(void *arg, enum MHD_ValueKind kind, const char *name,
@@ -139,12 +139,17 @@ static enum MHD_Result look_at_header(void *arg, enum MHD_ValueKind kind, const 
 	struct head *h = arg;
 
 	(void) kind;
-	(void) value;
 	h->headers++;
 	h->octets += name_n + value_n + 4;
 	h->hosts += strcasecmp(name, "Host") == 0;
 	h->lengths += strcasecmp(name, "Content-Length") == 0;
-	h->codings += strcasecmp(name, "Transfer-Encoding") == 0;
+	if (strcasecmp(name, "Transfer-Encoding") == 0) {
+		h->codings++;
+		h->bad_coding = !value || strcasecmp(value, "chunked") != 0;
+	}
+	/* RFC 9110 5.5: a CR that is left in a value is where another parser sees a line end. */
+	if (value && memchr(value, '\r', value_n))
+		h->bad_value = true;
 	if (name_n == 0)
 		h->bad_name = true;
 	for (size_t i = 0; i < name_n; i++)
@@ -170,10 +175,15 @@ static const char *framing_fault(
 	*ret_problem = CW_PROBLEM_MALFORMED_REQUEST;
 	if (h.bad_name)
 		return "a header has no name, or one with blanks";
+	if (h.bad_value)
+		return "a header has a CR in its value";
 	if (h.hosts > 1 || (h.hosts == 0 && strcmp(version, "HTTP/1.1") == 0))
 		return "HTTP/1.1 wants one Host header";
 	if (h.lengths > 1 || h.codings > 1 || (h.lengths && h.codings))
 		return "more than one Content-Length or Transfer-Encoding";
+	/* Any other coding would be taken for a body that lasts as long as the connection. */
+	if (h.codings && (h.bad_coding || strcmp(version, "HTTP/1.0") == 0))
+		return "the transfer coding is chunked, in HTTP/1.1, or there is none";
 	return NULL;
 }
 

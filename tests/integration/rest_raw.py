@@ -70,6 +70,11 @@ AMBIGUOUS = {
     "a negative Content-Length": post(b"Host: localhost\r\n" + JSON + b"Content-Length: -1\r\n"),
     "a header line that is folded": post(b"Host: localhost\r\nX-A: y\r\n z\r\n" + JSON + b"Content-Length: " + N + b"\r\nContent-Length: 1\r\n"),
     "two transfer codings": post(b"Host: localhost\r\n" + JSON + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n"),
+    "a transfer coding that is not known": post(b"Host: localhost\r\n" + JSON + b"Transfer-Encoding: xchunked\r\n"),
+    "a transfer coding that is none": post(b"Host: localhost\r\n" + JSON + b"Transfer-Encoding: identity\r\n"),
+    "a transfer coding before chunked": post(b"Host: localhost\r\n" + JSON + b"Transfer-Encoding: gzip, chunked\r\n"),
+    "chunks in HTTP/1.0": post(b"Host: localhost\r\n" + JSON + b"Transfer-Encoding: chunked\r\n", b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)).replace(b"HTTP/1.1", b"HTTP/1.0"),
+    "a bare CR in a header": post(b"Host: localhost\r\nX-A: y\rContent-Length: 1\r\n" + JSON + b"Content-Length: " + N + b"\r\n"),
 }
 
 
