@@ -235,6 +235,23 @@ static int take_cookie(struct cw_rest_request *q, struct cw_slice text)
 	return r;
 }
 
+bool cw_rest_auth_lasts(struct cw_rest_request *q)
+{
+	struct cw_store_reader *reader;
+	struct cw_token t;
+	int r;
+
+	if (!q->who.token)
+		return true;
+	if (q->who.expires_wall_s && q->who.expires_wall_s <= wall_s(q))
+		return false;
+	if (cw_rest_readers_take(q->rest->readers, &reader) < 0)
+		return false;
+	r = cw_read_token_id(reader, q->who.token, &t);
+	cw_rest_readers_give(q->rest->readers, reader);
+	return r > 0;
+}
+
 /* One who guesses gets so many answers; who has a token that is good is never kept waiting. */
 static bool may_guess(struct cw_rest_auth *a, const struct cw_rest_request *q)
 {

@@ -23,6 +23,9 @@ int cw_rest_auth_credentials(struct cw_rest_auth *a, struct cw_rest_request *q) 
 /* The same for a token that is not in the head of the request: 0, or as above. */
 int cw_rest_auth_token(struct cw_rest_auth *a, struct cw_rest_request *q, const char *text,
 	size_t n) CW_MUST_CHECK;
+/* Whether the token it came with is there still and has not expired: a stream lasts longer than a
+ * request. true without one. */
+bool cw_rest_auth_lasts(struct cw_rest_request *q) CW_MUST_CHECK;
 /* One more request. false: too many. */
 bool cw_rest_auth_rate(struct cw_rest_auth *a, const struct cw_rest_request *q) CW_MUST_CHECK;
 

@@ -18,11 +18,13 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "broker/rest/auth.h"
 #include "broker/rest/events.h"
 
 enum {
 	LAG_S = 5,
 	COMMENT_S = 10, /* and a tick is 5 s: a comment at least every 15 s */
+	LOOK_S = 4,     /* likewise: whether it may go on is looked at with every tick */
 	FILL = 16384,   /* octets handed on at once */
 	ROWS = 32,
 };
@@ -32,9 +34,11 @@ struct follow {
 	struct cw_rest_request *q;
 	size_t sent;       /* of q->out */
 	bool live;         /* it has been up to date */
+	bool gap;          /* some of what it asked for is missing */
 	bool over;         /* what is in q->out is the last */
 	int64_t behind_us; /* since when it is behind again; 0: it is not */
 	int64_t said_us;   /* when it got something last */
+	int64_t looked_us; /* whether it may go on */
 	struct cw_event event;
 	struct cw_event rows[ROWS];
 	struct cw_rest_shown_event shown;
@@ -145,6 +149,15 @@ static bool lags(struct follow *f, int64_t now)
 	return now - f->behind_us > LAG_S * INT64_C(1000000);
 }
 
+/* What it came with may have been taken away since, or have expired. */
+static bool may_go_on(struct follow *f, int64_t now)
+{
+	if (now - f->looked_us <= LOOK_S * INT64_C(1000000))
+		return true;
+	f->looked_us = now;
+	return cw_rest_auth_lasts(f->q);
+}
+
 /* Puts something into q->out, or the stream waits. 1: something is there; 0: it waits; or a code. */
 static int fill(struct follow *f)
 {
@@ -154,6 +167,10 @@ static int fill(struct follow *f)
 	while (f->q->out.len == 0 && !f->over && r == 0) {
 		int64_t now = now_us(f->q);
 
+		if (!may_go_on(f, now)) {
+			f->over = true;
+			break;
+		}
 		/* Before it waits: after that it is not this thread's any more. */
 		if (now - f->said_us > COMMENT_S * INT64_C(1000000)) {
 			say(f, ":\n\n");
@@ -247,18 +264,48 @@ static bool only_of_streams(
 	return false;
 }
 
+/* Some events after a long ago id are deleted; an id that the database has not given out is one from
+ * before it was restored. The reader is told. 0 or a code. */
+static int find_gap(struct follow *f)
+{
+	uint64_t newest, pruned;
+	int r = with_reader(f);
+
+	if (r == 0)
+		r = cw_read_event_bounds(f->q->reader, &newest, &pruned);
+	if (r < 0)
+		return r;
+	f->gap = f->in.after < pruned || f->in.after > newest;
+	if (f->in.after > newest)
+		f->in.after = newest;
+	return 0;
+}
+
+static void say_gap(struct follow *f)
+{
+	char text[80];
+
+	(void) snprintf(text, sizeof text, "id: %llu\nevent: lagged\ndata: {\"missed\":true}\n\n",
+		(unsigned long long) f->in.after);
+	say(f, text);
+}
+
 /* Whether there was an id to go on after: 0 is one, and means everything. */
 static bool begin(
 	struct cw_rest_request *q, const struct cw_rest_query_list_events *asked, struct follow *f)
 {
 	bool named = CW_REST_HAS(&cw_rest_query_list_events_object, asked, after);
+	int r;
 
 	f->in.after = asked->after;
 	if (!take_last_id(q, &f->in.after, &named))
 		return false;
 	f->live = !named;
 	f->in.replay = named;
-	return true;
+	r = f->in.after ? find_gap(f) : 0;
+	if (r < 0)
+		cw_rest_problem_code(q, r);
+	return r == 0;
 }
 
 void cw_rest_follow(struct cw_rest_request *q, const struct cw_rest_query_list_events *asked)
@@ -287,9 +334,11 @@ void cw_rest_follow(struct cw_rest_request *q, const struct cw_rest_query_list_e
 	cw_json_out_done(&q->out);
 	cw_json_out_grow(&q->out, 8 * FILL);
 	q->mine = f;
-	f->said_us = now_us(q);
+	f->said_us = f->looked_us = now_us(q);
 	cw_rest_add_header(q, "Cache-Control", "no-store");
 	say(f, ":\n\n"); /* so that the head goes out */
+	if (f->gap)
+		say_gap(f);
 	cw_hub_follow(q->rest->parts.hub, &f->in);
 	cw_rest_stream(q, 200, "text/event-stream", &stream);
 }

@@ -7,11 +7,13 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "broker/rest/auth.h"
 #include "broker/rest/handle.h"
 
 enum {
 	LIMIT = 100,
 	STREAM_ROWS = 256,
+	LOOK_S = 4,           /* whether a stream may go on is looked at so often */
 	STREAM_MAX = 8 << 20, /* octets of STREAM_ROWS rows, far from it */
 };
 
@@ -219,7 +221,8 @@ struct stream {
 	struct cw_rest_list *l;
 	bool collected; /* what the loop has: the next page of it is there */
 	size_t sent;    /* of q->out */
-	unsigned left;  /* rows that were asked for; without a limit never less than STREAM_ROWS */
+	int64_t looked_us;
+	unsigned left; /* rows that were asked for; without a limit never less than STREAM_ROWS */
 };
 
 static void collect_some(struct cw_rest_request *q)
@@ -227,6 +230,22 @@ static void collect_some(struct cw_rest_request *q)
 	struct stream *s = q->mine;
 
 	s->l->collect(q, s->l);
+}
+
+static int64_t now_us(const struct cw_rest_request *q)
+{
+	return cw_clock_now(cw_loop_clock(q->rest->parts.loop)).mono_us;
+}
+
+/* Who reads slowly may have lost the right to the rest. */
+static bool may_go_on(struct cw_rest_request *q, struct stream *s)
+{
+	int64_t now = now_us(q);
+
+	if (now - s->looked_us <= LOOK_S * INT64_C(1000000))
+		return true;
+	s->looked_us = now;
+	return cw_rest_auth_lasts(q);
 }
 
 static ssize_t pull(struct cw_rest_request *q, char *to, size_t n)
@@ -239,8 +258,10 @@ static ssize_t pull(struct cw_rest_request *q, char *to, size_t n)
 
 		if (rows == 0)
 			return -1;
-		if (!s->l->more || atomic_load(&q->rest->stopping))
-			return s->l->more ? -2 : -1;
+		if (!s->l->more)
+			return -1;
+		if (atomic_load(&q->rest->stopping) || !may_go_on(q, s))
+			return -2;
 		if (s->l->collect && !s->collected) {
 			s->collected = true;
 			s->l->max = rows;
@@ -281,6 +302,7 @@ static void answer_all(struct cw_rest_request *q, struct cw_rest_list *l)
 	cw_json_out_done(&q->out);
 	cw_json_out_grow(&q->out, STREAM_MAX);
 	s->l = l;
+	s->looked_us = now_us(q);
 	l->more = true;
 	s->left = l->limit ? l->limit : STREAM_ROWS;
 	q->mine = s;

@@ -65,7 +65,7 @@ struct exchange {
 	char *body;
 	size_t body_cap;
 	enum { HEAD, BODY, RUNNING } state;
-	bool too_big, answered;
+	bool too_big, answered, is_head;
 };
 
 static struct exchange *inside(struct cw_rest_request *q)
@@ -273,7 +273,12 @@ static enum MHD_Result send_answer(struct exchange *x)
 	}
 	if (!response)
 		return MHD_NO;
-	if (q->type)
+	/* Else it sends a last chunk though HEAD has no body (RFC 9112 6.3), and the next answer begins
+	 * with that. */
+	if (x->stream && x->is_head)
+		r = MHD_set_response_options(
+			response, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
+	if (q->type && r == MHD_YES)
 		r = MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, q->type);
 	for (unsigned i = 0; i < q->n_headers && r == MHD_YES; i++)
 		r = MHD_add_response_header(response, q->header[i].name, q->header[i].value);
@@ -441,6 +446,7 @@ static enum MHD_Result on_head(struct exchange *x, const char *method, const cha
 	x->connection = info ? info->socket_context : NULL;
 	find_peer(x);
 	x->state = BODY;
+	x->is_head = strcmp(method, "HEAD") == 0;
 	/* libmicrohttpd takes a header without a name for the end of the head, and what follows for
 	 * the next request: where a body belongs and none was announced, nothing follows. */
 	x->q.close = bare && method[0] == 'P';

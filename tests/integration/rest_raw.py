@@ -154,6 +154,22 @@ def in_pieces():
     s.close()
 
 
+def heads_of_streams():
+    """HEAD has no body: not even the end of one, or the next answer begins with that."""
+    for accept in (b"text/event-stream", b"application/x-ndjson", b"text/csv"):
+        s = connect("unix")
+        s.sendall(b"HEAD /v1/events HTTP/1.1\r\nHost: localhost\r\nAccept: " + accept + b"\r\n\r\n")
+        s.shutdown(socket.SHUT_WR)
+        got = b""
+        while True:
+            more = s.recv(65536)
+            if not more:
+                break
+            got += more
+        s.close()
+        assert status(got) == 200 and got.partition(b"\r\n\r\n")[2] == b"", f"{accept}: {got}"
+
+
 def many():
     """Connections that say nothing, or go away in the middle, are in nobody's way."""
     idle = [connect("unix") for _ in range(200)]
@@ -216,6 +232,7 @@ def terminated():
 case("heads that are too long, or too many", long_heads)
 case("requests one behind the other", pipelined)
 case("a request in pieces, Expect, HEAD, chunks", in_pieces)
+case("HEAD of what comes as a stream", heads_of_streams)
 case("200 connections that say nothing or half of it", many)
 case("who goes away leaves nothing behind", descriptors)
 case("SIGTERM under load: the end within 5 s", terminated)
