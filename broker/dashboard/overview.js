@@ -83,7 +83,7 @@ function problems(d) {
 			told.add(`tep:${t.name}`);
 			found.push([t.state === "down" ? "bad" : "warn", `TEP ${t.name} is ${t.state}`, t.last_error ?? `${plural(t.waiting, "change")} not confirmed.`, href("teps")]);
 		} else if (t.drift) {
-			found.push(["warn", `TEP ${t.name} differs in ${plural(t.drift, "binding")}`, "It forwards something else than the database says.", href("teps")]);
+			found.push(["warn", `TEP ${t.name} differed in ${plural(t.drift, "binding")}`, "That was put right. Does anything else change them? Resync compares again.", href("teps")]);
 		}
 	}
 	for (const j of d.jobs)

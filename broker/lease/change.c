@@ -187,7 +187,7 @@ int cw_engine_tep_status(
 		.waiting = t->queue.n + t->urgent.n + t->refresh.n + t->apply.n + t->remove.n +
 			   t->n_retries,
 		.compared = t->drift != NULL,
-		.drift = t->drift ? t->drift->differences : 0,
+		.drift = t->drifted,
 		.compared_wall_s = t->drift ? t->drift->compared_wall_s : 0,
 		.last_error = t->last_error,
 	};

@@ -176,7 +176,9 @@ struct cw_engine_tep_status {
 	enum { CW_TEP_IS_STARTING, CW_TEP_IS_UP, CW_TEP_IS_SYNCING, CW_TEP_IS_DOWN } state;
 	uint64_t waiting; /* changes it has not answered yet */
 	bool compared;    /* the next two are known */
-	uint64_t drift;   /* differences the last comparison found, all of which it put right */
+	/* Differences the last comparison found, all of which it put right; after a start of either side,
+	 * when bindings are expected to be gone, 0. */
+	uint64_t drift;
 	int64_t compared_wall_s;
 	int last_error; /* why it went down last, until it is up again; 0 */
 };

@@ -124,6 +124,7 @@ struct cw_engine_tep {
 	struct cw_loop_task again;
 	struct cw_sync *sync;
 	struct cw_drift *drift; /* of the last comparison that ended well, or NULL */
+	uint64_t drifted;       /* of its differences: 0 if they were expected */
 	int last_error;
 	struct cw_tep_batch apply, remove;
 	int64_t apply_begun_us;

@@ -321,9 +321,10 @@ static void finish(struct cw_sync *s)
 		(unsigned long long) s->applied, (unsigned long long) s->removed,
 		(unsigned long long) s->stale);
 	/* After a start of either side the bindings are expected to be gone. */
+	t->drifted = t->down_tries > 0 || !t->settled ? 0 : t->drift->differences;
 	if (t->down_tries > 0 || !t->settled)
 		cw_engine_event(e, "tep.up", t->tep.id, t->tep.name, NULL);
-	else if (t->drift->differences > 0)
+	else if (t->drifted > 0)
 		tell_drift(t);
 	cw_engine_event(e, "tep.synced", t->tep.id, t->tep.name, detail);
 	cw_sync_end(t);

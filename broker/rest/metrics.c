@@ -218,7 +218,7 @@ static void put_teps(struct cw_rest_request *q, const struct counted *c)
 		put(q, "causeway_tep_up{tep=\"%s\"} %d\n", c->teps[i].name,
 			c->known[i] == 0 && c->status[i].state != CW_TEP_IS_DOWN);
 	family(q, "causeway_tep_drift", "gauge", NULL,
-		"Differences from the database that the last comparison found and put right.");
+		"Unexpected differences from the database that the last comparison found and put right.");
 	for (unsigned i = 0; i < c->n_teps; i++)
 		if (c->known[i] == 0 && c->status[i].compared)
 			put(q, "causeway_tep_drift{tep=\"%s\"} %llu\n", c->teps[i].name,

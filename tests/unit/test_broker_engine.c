@@ -530,6 +530,14 @@ static int open_large(void **state)
 	return bx_set_up(state, true, &pool);
 }
 
+static uint64_t drift_of(const struct bx *b)
+{
+	struct cw_engine_tep_status status;
+
+	assert_int_equal(cw_engine_tep_status(b->engine, 1, &status), 0);
+	return status.drift;
+}
+
 /* More than a page of the store, a list of the TEP, a batch, and what one turn of the loop sends.
  */
 static unsigned events_of(const struct bx *b, const char *type)
@@ -584,11 +592,13 @@ static void thousands(void **state)
 	assert_int_equal(fake_tep.items_applied, applied);
 	/* A comparison while the broker works finds what went missing. */
 	assert_int_equal(events_of(b, "tep.drift"), 0); /* it was known to have lost the rest */
+	assert_int_equal(drift_of(b), 0);
 	fake_tep_drop(0x0a000005);
 	cw_engine_resync(b->engine);
 	bx_settle(b);
 	assert_non_null(fake_tep_get(0x0a000005));
 	assert_int_equal(events_of(b, "tep.drift"), 1);
+	assert_int_equal(drift_of(b), 1);
 	/* All end at once. */
 	bx_advance(b, 1001);
 	assert_int_equal(fake_tep_count(), 0);
