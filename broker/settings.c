@@ -449,6 +449,7 @@ static bool build_pools(struct cw_config *c, const struct cw_conf *f)
 		p->pool.quarantine_s = get_uint(s, "quarantine");
 		p->pool.max_leases = get_uint(s, "max-leases");
 		p->pool.retention_s = get_uint(s, "retention");
+		p->pool.low_percent = CW_POOL_LOW;
 		p->pool.order = get_uint(s, "order");
 		if (!get_ranges(s, "range", &p->ranges, &p->n_ranges) ||
 			!get_ranges(s, "exclude", &p->excludes, &p->n_excludes)) {

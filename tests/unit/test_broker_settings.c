@@ -64,6 +64,7 @@ static void the_issue_as_written(void **state)
 	assert_int_equal(c->pools[0].ranges[0].hi.v, 0xc63364ff);
 	assert_int_equal(c->pools[0].excludes[0].hi.v, 0xc6336403);
 	assert_int_equal(c->pools[0].pool.lifetime_s, 3600);
+	assert_int_equal(c->pools[0].pool.low_percent, CW_POOL_LOW);
 	assert_int_equal(c->pools[0].pool.lifetime_max_s, 3600);
 	assert_int_equal(c->pools[0].pool.lifetime_min_s, 60);
 	assert_int_equal(c->pools[0].pool.quarantine_s, 30);
