@@ -407,6 +407,16 @@ void cw_rest_problem_scope(
 	cw_rest_problem_text(q, &t);
 }
 
+const char *cw_rest_place(
+	struct cw_addr4 addr, const struct cw_portset *ports, char to[static CW_PLACE_STRLEN])
+{
+	char text[CW_ADDR4_STRLEN];
+
+	(void) snprintf(to, CW_PLACE_STRLEN, ports->len ? "%s, psid %u" : "%s",
+		cw_addr4_str(addr, text), ports->psid);
+	return to;
+}
+
 int cw_rest_name_leases(struct cw_rest_request *q, uint64_t pool, struct cw_addr4 lo,
 	struct cw_addr4 hi, struct cw_rest_errors *errs)
 {
@@ -417,11 +427,12 @@ int cw_rest_name_leases(struct cw_rest_request *q, uint64_t pool, struct cw_addr
 	int n = rows ? cw_read_leases(q->reader, &filter, after, rows, NAMED) : -ENOMEM, named = 0;
 
 	for (int i = 0; i < n && rows[i].addr.v <= hi.v; i++, named++) {
-		char id[CW_ID_STRLEN], addr[CW_ADDR4_STRLEN];
+		char id[CW_ID_STRLEN], place[CW_PLACE_STRLEN];
 
-		cw_rest_error_add(errs, CW_REST_IN_PATH, "", "%s: %s, psid %u, %s of %s",
-			cw_id_str(CW_ID_LEASE, rows[i].id, id), cw_addr4_str(rows[i].addr, addr),
-			rows[i].ports.psid, cw_lease_state_name(rows[i].state), rows[i].principal);
+		cw_rest_error_add(errs, CW_REST_IN_PATH, "", "%s: %s, %s of %s",
+			cw_id_str(CW_ID_LEASE, rows[i].id, id),
+			cw_rest_place(rows[i].addr, &rows[i].ports, place),
+			cw_lease_state_name(rows[i].state), rows[i].principal);
 	}
 	return n < 0 ? n : named;
 }

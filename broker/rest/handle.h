@@ -81,6 +81,10 @@ void cw_rest_problem_member(
 /* Not within what the caller may: insufficient-scope, naming the scope and the member. */
 void cw_rest_problem_scope(
 	struct cw_rest_request *q, uint32_t missing, const char *member, const char *detail);
+enum { CW_PLACE_STRLEN = 32 };
+/* An address for people, with its psid where addresses are shared. */
+const char *cw_rest_place(
+	struct cw_addr4 addr, const struct cw_portset *ports, char to[static CW_PLACE_STRLEN]);
 /* The first leases of the pool that are not free within lo..hi, into errs: their number or a code.
  * Wants a reader. */
 int cw_rest_name_leases(struct cw_rest_request *q, uint64_t pool, struct cw_addr4 lo,

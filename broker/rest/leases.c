@@ -240,12 +240,19 @@ static void location(struct cw_rest_request *q, uint64_t lease)
 	cw_rest_add_header(q, "Location", path);
 }
 
-/* When somebody's time ends next: then it is worth asking again. */
+/* When somebody's time ends next: then it is worth asking again. Not if the pool that was named has only what was not
+ * asked for. */
 static void say_exhausted(struct cw_rest_request *q)
 {
+	const struct cw_pool *pool = q->mine;
 	int64_t expiry, rest, wait;
 	char text[24];
 
+	if (pool->ps_len && !q->req.op.u.acquire.ports_ok) {
+		cw_rest_problem_member(q, CW_PROBLEM_INVALID_BODY, "ports_ok",
+			"must be true: the pool lends port sets of its addresses, never a whole one");
+		return;
+	}
 	if (!cw_rest_reader(q))
 		return;
 	if (cw_read_next_due(q->reader, &expiry, &rest) == 0) {
@@ -342,18 +349,20 @@ void cw_rest_do_createLease(struct cw_rest_request *q)
 	const struct cw_rest_object *o = &cw_rest_lease_create_object;
 	struct cw_rest_lease_create *body = cw_arena_alloc(q->arena, 1, sizeof *body);
 	struct cw_op_acquire *a = &q->req.op.u.acquire;
-	struct cw_pool pool = {0};
+	struct cw_pool *pool = cw_arena_alloc(q->arena, 1, sizeof *pool);
 
-	if (!body) {
+	if (!body || !pool) {
 		cw_rest_problem_code(q, -ENOMEM);
 		return;
 	}
+	*pool = (struct cw_pool){0};
 	if (!cw_rest_take_query(q, NULL, NULL) || !cw_rest_take_body(q, o, body) ||
 		!take_ipv6(q, &body->ipv6))
 		return;
 	if (body->pool &&
-		(!cw_rest_reader(q) || !cw_rest_take_pool(q, q->reader, body->pool, &pool)))
+		(!cw_rest_reader(q) || !cw_rest_take_pool(q, q->reader, body->pool, pool)))
 		return;
+	q->mine = pool;
 	q->req.op.kind = CW_OP_ACQUIRE;
 	if (body->owner)
 		(void) snprintf(a->principal, sizeof a->principal, "%s", body->owner);
@@ -361,7 +370,7 @@ void cw_rest_do_createLease(struct cw_rest_request *q)
 		(void) snprintf(a->principal, sizeof a->principal, "rest:%.*s",
 			(int) (sizeof a->principal - sizeof "rest:"),
 			q->who.name[0] ? q->who.name : q->who.actor);
-	(void) snprintf(a->pool, sizeof a->pool, "%s", pool.name);
+	(void) snprintf(a->pool, sizeof a->pool, "%s", pool->name);
 	a->client6 = body->ipv6;
 	a->access = CW_ACCESS_REST;
 	a->ports_ok = body->ports_ok;
@@ -369,7 +378,7 @@ void cw_rest_do_createLease(struct cw_rest_request *q)
 	a->lifetime_s = body->lifetime_s;
 	a->tags = body->tags;
 	a->wait_confirm = true;
-	if (!take_named(q, body, &pool, a) || !cw_rest_cause(q, "", NULL))
+	if (!take_named(q, body, pool, a) || !cw_rest_cause(q, "", NULL))
 		return;
 	q->cause.complete = complete_acquired;
 	q->cause.answer = render_acquired;

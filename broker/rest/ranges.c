@@ -234,8 +234,8 @@ void cw_rest_problem_overlap(struct cw_rest_request *q, const struct cw_op_pool 
 }
 
 /* Reservations in the way, likewise; ten of them at most. */
-static int name_reservations(
-	struct cw_rest_request *q, const struct cw_range *v, struct cw_rest_errors *errs)
+static int name_reservations(struct cw_rest_request *q, const struct cw_pool *pool,
+	const struct cw_range *v, struct cw_rest_errors *errs)
 {
 	struct cw_reservation rows[16];
 	uint64_t after = 0;
@@ -243,13 +243,14 @@ static int name_reservations(
 
 	while ((n = cw_read_reservations(q->reader, after, rows, CW_ARRAY_LEN(rows))) > 0) {
 		for (int i = 0; i < n && named < 10; i++) {
-			char id[CW_ID_STRLEN], addr[CW_ADDR4_STRLEN];
+			const struct cw_portset ports = {.len = pool->ps_len, .psid = rows[i].psid};
+			char id[CW_ID_STRLEN], place[CW_PLACE_STRLEN];
 
 			if (rows[i].addr.v < v->lo.v || rows[i].addr.v > v->hi.v)
 				continue;
-			cw_rest_error_add(errs, CW_REST_IN_PATH, "", "%s: %s, psid %u, kept for %s",
+			cw_rest_error_add(errs, CW_REST_IN_PATH, "", "%s: %s, kept for %s",
 				cw_id_str(CW_ID_RESERVATION, rows[i].id, id),
-				cw_addr4_str(rows[i].addr, addr), rows[i].psid, rows[i].principal);
+				cw_rest_place(rows[i].addr, &ports, place), rows[i].principal);
 			named++;
 		}
 		after = rows[n - 1].id;
@@ -257,13 +258,14 @@ static int name_reservations(
 	return n;
 }
 
-static void refuse_in_use(struct cw_rest_request *q, uint64_t pool, const struct cw_range *v)
+static void refuse_in_use(
+	struct cw_rest_request *q, const struct cw_pool *pool, const struct cw_range *v)
 {
 	struct cw_rest_errors *errs = cw_arena_alloc(q->arena, 1, sizeof *errs);
-	int r = errs ? cw_rest_name_leases(q, pool, v->lo, v->hi, errs) : -ENOMEM;
+	int r = errs ? cw_rest_name_leases(q, pool->id, v->lo, v->hi, errs) : -ENOMEM;
 
 	if (r >= 0)
-		r = name_reservations(q, v, errs);
+		r = name_reservations(q, pool, v, errs);
 	if (r < 0)
 		cw_rest_problem_code(q, r);
 	else if (errs->n)
@@ -305,7 +307,7 @@ static void refuse_create(struct cw_rest_request *q, const struct job *j)
 	else if (errs->n || j->kind == &ranges)
 		cw_rest_problem_errors(q, CW_PROBLEM_OVERLAP, errs);
 	else
-		refuse_in_use(q, j->pool.id, v);
+		refuse_in_use(q, &j->pool, v);
 }
 
 static void created(struct cw_rest_request *q)
@@ -365,7 +367,7 @@ static void deleted(struct cw_rest_request *q)
 	else if (r != CW_E_CONFLICT)
 		cw_rest_problem_code(q, r);
 	else if (cw_rest_reader(q))
-		refuse_in_use(q, j->pool.id, &j->rows[0]);
+		refuse_in_use(q, &j->pool, &j->rows[0]);
 }
 
 static void take_away(struct cw_rest_request *q, const struct kind *kind)

@@ -55,7 +55,11 @@ void cw_rest_problem(struct cw_rest_request *q, enum cw_problem problem, const c
 	struct cw_problem_text t = {.problem = problem};
 	va_list args;
 
-	if (fmt) {
+	if (!fmt && problem == CW_PROBLEM_NOT_FOUND && q->route.n) {
+		(void) snprintf(detail, sizeof detail, "there is no \"%s\"",
+			q->route.param[q->route.n - 1]);
+		t.detail = detail;
+	} else if (fmt) {
 		va_start(args, fmt);
 		(void) vsnprintf(detail, sizeof detail, fmt, args);
 		va_end(args);

@@ -164,6 +164,19 @@ static bool may_give(struct cw_rest_request *q, uint32_t scopes)
 	return false;
 }
 
+/* For the audit: words, for people read it. */
+static void tell_scopes(const struct cw_token *t, char *to, size_t n)
+{
+	const uint32_t scopes = (uint32_t) t->scopes;
+	size_t at = (size_t) snprintf(to, n, "{\"name\":\"%s\",\"scopes\":\"", t->name);
+
+	for (uint32_t left = scopes; left && at < n; left &= left - 1)
+		at += (size_t) snprintf(
+			to + at, n - at, "%s%s", left == scopes ? "" : " ", cw_scope_name(left));
+	if (at < n)
+		(void) snprintf(to + at, n - at, "\"}");
+}
+
 /* What the body asks for, but for the secret. */
 static void fill(
 	struct cw_rest_request *q, const struct cw_rest_token_create *b, struct cw_token *t)
@@ -185,7 +198,7 @@ void cw_rest_do_createToken(struct cw_rest_request *q)
 	struct cw_rest_token_create *body = cw_arena_alloc(q->arena, 1, sizeof *body);
 	char *text = cw_arena_alloc(q->arena, 1, CW_BEARER_LEN + 1);
 	struct cw_token *t = &q->req.op.u.token;
-	char detail[160];
+	char detail[320];
 	int r;
 
 	if (!body || !text) {
@@ -209,8 +222,7 @@ void cw_rest_do_createToken(struct cw_rest_request *q)
 	}
 	q->mine = text;
 	q->req.op.kind = CW_OP_TOKEN_ADD;
-	(void) snprintf(detail, sizeof detail, "{\"name\":\"%s\",\"scopes\":%u}", t->name,
-		(unsigned) t->scopes);
+	tell_scopes(t, detail, sizeof detail);
 	if (!cw_rest_cause(q, "", detail))
 		return;
 	q->cause.complete = complete_created;

@@ -305,7 +305,7 @@ void cw_rest_do_updateUser(struct cw_rest_request *q)
 
 static void name_leases(struct cw_rest_request *q, const char *user)
 {
-	char principal[CW_PRINCIPAL_MAX], id[CW_ID_STRLEN], addr[CW_ADDR4_STRLEN];
+	char principal[CW_PRINCIPAL_MAX], id[CW_ID_STRLEN], place[CW_PLACE_STRLEN];
 	const struct cw_lease_filter filter = {
 		.principal = principal, .states = 1u << CW_LEASE_ACTIVE | 1u << CW_LEASE_ENDING};
 	struct cw_rest_errors *errs = cw_arena_alloc(q->arena, 1, sizeof *errs);
@@ -319,9 +319,9 @@ static void name_leases(struct cw_rest_request *q, const char *user)
 			   CW_ARRAY_LEN(rows))
 		 : -ENOMEM;
 	for (int i = 0; i < n; i++)
-		cw_rest_error_add(errs, CW_REST_IN_PATH, "", "%s: %s, psid %u",
-			cw_id_str(CW_ID_LEASE, rows[i].id, id), cw_addr4_str(rows[i].addr, addr),
-			rows[i].ports.psid);
+		cw_rest_error_add(errs, CW_REST_IN_PATH, "", "%s: %s",
+			cw_id_str(CW_ID_LEASE, rows[i].id, id),
+			cw_rest_place(rows[i].addr, &rows[i].ports, place));
 	if (n < 0)
 		cw_rest_problem_code(q, n);
 	else

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -58,8 +59,22 @@ static int keep(const char *s, size_t n, struct cw_arena *arena, void *to)
 	return 0;
 }
 
-static int read_words(
-	const struct cw_rest_field *f, const char *s, size_t n, void *to, const char **ret_why)
+/* What would have been right; without memory less of it. */
+static const char *name_words(const struct cw_rest_field *f, struct cw_arena *arena)
+{
+	char text[192] = "";
+	size_t at = 0;
+	const char *p;
+
+	for (unsigned i = 0; f->words[i] && at < sizeof text; i++)
+		at += (size_t) snprintf(
+			text + at, sizeof text - at, "%s%s", i ? ", " : "not one of ", f->words[i]);
+	p = cw_arena_strndup(arena, text, strlen(text));
+	return p ? p : "not one of the words that are known here";
+}
+
+static int read_words(const struct cw_rest_field *f, const char *s, size_t n,
+	struct cw_arena *arena, void *to, const char **ret_why)
 {
 	for (unsigned i = 0; f->words[i]; i++) {
 		if (strlen(f->words[i]) == n && memcmp(f->words[i], s, n) == 0) {
@@ -73,7 +88,7 @@ static int read_words(
 			return 0;
 		}
 	}
-	*ret_why = "not one of the words that are known here";
+	*ret_why = name_words(f, arena);
 	return CW_E_SYNTAX;
 }
 
@@ -185,7 +200,7 @@ int cw_rest_read_text(const struct cw_rest_field *f, const char *s, size_t n,
 		return read_addresses(f, s, n, to, ret_why);
 	case CW_REST_WORD:
 	case CW_REST_WORDS:
-		return read_words(f, s, n, to, ret_why);
+		return read_words(f, s, n, arena, to, ret_why);
 	case CW_REST_TIME:
 		*ret_why = "not a time like 2026-03-01T10:00:00Z";
 		if (cw_rfc3339_parse(s, n, &time) < 0)
@@ -193,7 +208,8 @@ int cw_rest_read_text(const struct cw_rest_field *f, const char *s, size_t n,
 		memcpy(to, &time, sizeof time);
 		return 0;
 	case CW_REST_SCOPES:
-		*ret_why = "not a scope";
+		*ret_why =
+			"not a scope: viewer, operator, admin, or one like pools:read, leases:write";
 		if (cw_scope_parse(s, n, &set) < 0)
 			return CW_E_SYNTAX;
 		memcpy(to, &set, sizeof set);
