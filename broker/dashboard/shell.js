@@ -74,7 +74,7 @@ function loginForm(state, doors) {
 	};
 	return h("main", { class: "login", id: "main" }, banner(state), h("form", { class: "panel", onsubmit: submit },
 		brand(), h("h1", { tabindex: "-1", id: "title" }, "Log in"),
-		h("p", {}, "Paste a token of this broker. It becomes a cookie of this browser for 12 hours, and is kept nowhere else."),
+		h("p", {}, "Paste a token of this broker. It becomes a cookie of this browser for 12 hours, or until the broker starts again, and is kept nowhere else."),
 		h("label", { for: "token" }, "Token"),
 		h("input", {
 			id: "token", name: "token", type: "password", required: true, autocomplete: "off", spellcheck: "false", autofocus: true,

@@ -238,7 +238,7 @@ static const char *advice(enum cw_problem p)
 	case CW_PROBLEM_POOL_EXHAUSTED:
 		return "'causewayctl pool usage' shows who is full; 'causewayctl range add' gives a pool more";
 	case CW_PROBLEM_IN_USE:
-		return "revoke the leases first ('causewayctl lease list'), or delete the pool with --drain";
+		return "what needs it goes first ('causewayctl lease revoke'); 'causewayctl pool delete --drain' waits for it";
 	case CW_PROBLEM_NOT_CONFIGURED:
 		return "the broker's configuration file has to name it first";
 	case CW_PROBLEM_TEP_FAILED:

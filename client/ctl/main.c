@@ -70,6 +70,19 @@ static int run(struct cw_ctl_line *l)
 	return r;
 }
 
+/* Sends who knows the command to its own help. */
+static int wrong(const struct cw_ctl_line *l, const char *why)
+{
+	const struct cw_ctl_command *c = l->command;
+
+	if (!c)
+		return cw_ctl_usage("%s", why);
+	cw_ctl_say("%s", why);
+	(void) fprintf(stderr, "Try 'causewayctl %s%s%s --help'.\n", c->noun ? c->noun : "",
+		c->noun ? " " : "", c->verb);
+	return CW_EXIT_USAGE;
+}
+
 int main(int argc, char *argv[])
 {
 	static struct cw_ctl_line line;
@@ -80,7 +93,7 @@ int main(int argc, char *argv[])
 	(void) signal(SIGPIPE, SIG_IGN);
 	cw_json_init();
 	if (cw_ctl_parse(argc - 1, (const char *const *) (argv + 1), &line, why, sizeof why) < 0)
-		return cw_ctl_usage("%s", why);
+		return wrong(&line, why);
 	if (cw_ctl_is_on(&line, "version")) {
 		cw_prog_version("causewayctl");
 		return cw_prog_end("causewayctl", CW_EXIT_OK);

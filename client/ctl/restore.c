@@ -28,7 +28,7 @@ struct restore {
 	const char *from;
 	char db[PATH_MAX], part[PATH_MAX];
 	char aside[64]; /* behind the name of what was there */
-	bool dry;
+	bool dry, had;  /* had: there was a database */
 	int lock_fd, db_fd;
 	char sum[HEX]; /* of the backup */
 	uint64_t octets;
@@ -279,6 +279,7 @@ static int restore(struct restore *s)
 			s->sum);
 		r = CW_EXIT_FAILURE;
 	}
+	s->had = s->db_fd >= 0;
 	if (s->dry)
 		return r;
 	/* The lock may be new, too. */
@@ -318,7 +319,9 @@ int cw_ctl_run_restore(struct cw_ctl *c)
 	else if (r == CW_EXIT_OK && !c->out.quiet)
 		(void) fprintf(c->out.f,
 			"%s is in the place of %s (%" PRIu64 " octets, SHA-256 %s)\n"
-			"what was there has the ending %s; now: causewayd --check-db, then start the broker\n",
-			s.from, s.db, s.octets, s.sum, s.aside);
+			"%s%s%snow: causewayd --check-db, then start the broker\n",
+			s.from, s.db, s.octets, s.sum,
+			s.had ? "what was there has the ending " : "", s.had ? s.aside : "",
+			s.had ? "; " : "");
 	return r;
 }
