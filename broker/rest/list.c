@@ -248,6 +248,17 @@ static bool may_go_on(struct cw_rest_request *q, struct stream *s)
 	return cw_rest_auth_lasts(q);
 }
 
+/* The next rows into q->out. Who reads slowly holds no reader meanwhile: each is an open database. */
+static int fill_some(struct cw_rest_request *q, struct cw_rest_list *l, unsigned rows)
+{
+	int r = l->collect ? 0 : cw_rest_readers_take(q->rest->readers, &q->reader);
+
+	if (r == 0)
+		r = fill_page(q, l, rows);
+	cw_rest_waits(q);
+	return r < 0 ? r : q->out.err;
+}
+
 static ssize_t pull(struct cw_rest_request *q, char *to, size_t n)
 {
 	struct stream *s = q->mine;
@@ -270,10 +281,10 @@ static ssize_t pull(struct cw_rest_request *q, char *to, size_t n)
 		}
 		s->collected = false;
 		q->out.len = s->sent = 0;
-		r = fill_page(q, s->l, rows);
+		r = fill_some(q, s->l, rows);
 		if (s->l->limit)
 			s->left -= rows;
-		if (r < 0 || q->out.err)
+		if (r < 0)
 			return -2; /* half a list is not taken for a whole one */
 		if (q->out.len == 0)
 			return -1;
@@ -299,6 +310,7 @@ static void answer_all(struct cw_rest_request *q, struct cw_rest_list *l)
 		cw_rest_problem_code(q, -ENOMEM);
 		return;
 	}
+	cw_rest_waits(q);
 	cw_json_out_done(&q->out);
 	cw_json_out_grow(&q->out, STREAM_MAX);
 	s->l = l;
