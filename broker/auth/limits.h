@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What one source may take: connections per address and per network (IPv6 /64, IPv4 /24), requests
- * per second, and the delay of failing logins. Time is an argument. A source without connections,
- * debts or failures is forgotten; the number of sources remembered is bounded. Thread: the loop's.
- */
+ * per second, and the delay of failing logins. TSP has one of these; REST has two, of which it uses
+ * the requests only (a source may be a token there). Time is an argument. A source without
+ * connections, debts or failures is forgotten; the number of sources remembered is bounded. Thread:
+ * its owner's, one at a time: the loop's for TSP, whoever has the lock of broker/rest/auth.c. */
 #pragma once
 
 #include <stdbool.h>

@@ -76,56 +76,11 @@ static void mdoc_text(const char *s)
 	}
 }
 
-static void mdoc_flags(const struct cw_ctl_command *c)
+/* The lists of flags: the global ones, and all others. */
+static void mdoc_flags(bool global)
 {
 	for (const struct cw_ctl_flag *f = cw_ctl_flags; f->name; f++) {
-		if (f->global != !c || !cw_ctl_takes(c, f))
-			continue;
-		(void) fputs(c ? " " : ".It ", stdout);
-		if (c) { /* in a sentence */
-			(void) printf("\\-\\-");
-			mdoc_text(f->name);
-			continue;
-		}
-		if (f->letter)
-			(void) printf("Fl %c , ", f->letter);
-		(void) fputs("Fl \\-", stdout);
-		mdoc_text(f->name);
-		if (f->argument) {
-			(void) fputs(" Ar ", stdout);
-			mdoc_text(f->argument);
-		}
-		(void) putchar('\n');
-		mdoc_text(f->help);
-		(void) puts(".");
-	}
-}
-
-static void mdoc_command(const struct cw_ctl_command *c)
-{
-	struct cw_ctl_arg arg;
-	bool own = false;
-
-	(void) printf(".It Cm %s%s%s", c->noun ? c->noun : "", c->noun ? " " : "", c->verb);
-	for (unsigned i = 0; cw_ctl_arg(c, i, &arg); i++)
-		(void) printf(" %sAr %.*s%s", arg.optional ? "Op " : "", (int) arg.n, arg.name,
-			arg.several ? " ..." : "");
-	(void) printf("\n%c", toupper((unsigned char) c->help[0]));
-	mdoc_text(c->help + 1);
-	(void) puts(".");
-	for (const struct cw_ctl_flag *f = cw_ctl_flags; f->name; f++)
-		own = own || (!f->global && cw_ctl_takes(c, f));
-	if (!own)
-		return;
-	(void) fputs("Flags:", stdout);
-	mdoc_flags(c);
-	(void) puts(".");
-}
-
-static void mdoc_own_flags(void)
-{
-	for (const struct cw_ctl_flag *f = cw_ctl_flags; f->name; f++) {
-		if (f->global)
+		if (f->global != global)
 			continue;
 		(void) fputs(".It ", stdout);
 		if (f->letter)
@@ -136,10 +91,45 @@ static void mdoc_own_flags(void)
 			(void) fputs(" Ar ", stdout);
 			mdoc_text(f->argument);
 		}
-		(void) printf("\n%c", toupper((unsigned char) f->help[0]));
-		mdoc_text(f->help + 1);
+		(void) putchar('\n');
+		if (global)
+			mdoc_text(f->help);
+		else {
+			(void) putchar(toupper((unsigned char) f->help[0]));
+			mdoc_text(f->help + 1);
+		}
 		(void) puts(".");
 	}
+}
+
+/* Those of one command, in a sentence. */
+static void mdoc_names(const struct cw_ctl_command *c)
+{
+	const char *before = "Flags:";
+
+	for (const struct cw_ctl_flag *f = cw_ctl_flags; f->name; f++) {
+		if (f->global || !cw_ctl_takes(c, f))
+			continue;
+		(void) printf("%s \\-\\-", before);
+		mdoc_text(f->name);
+		before = "";
+	}
+	if (!*before)
+		(void) puts(".");
+}
+
+static void mdoc_command(const struct cw_ctl_command *c)
+{
+	struct cw_ctl_arg arg;
+
+	(void) printf(".It Cm %s%s%s", c->noun ? c->noun : "", c->noun ? " " : "", c->verb);
+	for (unsigned i = 0; cw_ctl_arg(c, i, &arg); i++)
+		(void) printf(" %sAr %.*s%s", arg.optional ? "Op " : "", (int) arg.n, arg.name,
+			arg.several ? " ..." : "");
+	(void) printf("\n%c", toupper((unsigned char) c->help[0]));
+	mdoc_text(c->help + 1);
+	(void) puts(".");
+	mdoc_names(c);
 }
 
 /* ---- shells ---- */
@@ -501,9 +491,9 @@ int main(int argc, char *argv[])
 		for (const struct cw_ctl_command *c = cw_ctl_commands; c->verb; c++)
 			mdoc_command(c);
 	} else if (strcmp(what, "mdoc-flags") == 0)
-		mdoc_flags(NULL);
+		mdoc_flags(true);
 	else if (strcmp(what, "mdoc-own-flags") == 0)
-		mdoc_own_flags();
+		mdoc_flags(false);
 	else if (strcmp(what, "bash") == 0)
 		bash();
 	else if (strcmp(what, "zsh") == 0)
