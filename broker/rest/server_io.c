@@ -423,10 +423,14 @@ static bool append_body(struct exchange *x, const char *p, size_t n)
 		size_t cap = want < 4096                   ? 4096
 			     : want > CW_REST_BODY_MAX / 2 ? CW_REST_BODY_MAX
 							   : 2 * want;
-		char *to = cw_realloc(x->body, cap, 1);
+		char *to = cw_zalloc(cap, 1);
 
 		if (!to)
 			return false;
+		if (x->body) { /* it may hold a password */
+			memcpy(to, x->body, x->q.body_n);
+			(void) cw_free_secret(x->body, x->body_cap);
+		}
 		x->body = to;
 		x->body_cap = cap;
 	}
