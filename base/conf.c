@@ -29,7 +29,9 @@
  */
 static int read_file(const char *path, char **ret, size_t *ret_n)
 {
-	CW_CLEANUP(cw_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	/* Whoever reads it again while it runs must not wait for the other end of a pipe. */
+	CW_CLEANUP(cw_closep)
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	CW_CLEANUP(cw_freep) char *text = NULL;
 	size_t n = 0, room = 0;
 	struct stat st;
@@ -38,6 +40,8 @@ static int read_file(const char *path, char **ret, size_t *ret_n)
 		return -errno;
 	if (S_ISDIR(st.st_mode))
 		return -EISDIR;
+	if (S_ISFIFO(st.st_mode))
+		return -EMEDIUMTYPE;
 	for (;;) {
 		ssize_t r;
 

@@ -462,7 +462,9 @@ static bool build_pools(struct cw_config *c, const struct cw_conf *f)
 
 int cw_config_read_password(const char *path, char **ret)
 {
-	CW_CLEANUP(cw_closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	/* A pipe that nobody writes to reads as an empty password, which is none. */
+	CW_CLEANUP(cw_closep)
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	char text[258];
 	const char *want_text;
 	ssize_t n;
