@@ -25,6 +25,7 @@
 struct cw_rest_auth {
 	const struct cw_rest_roles *roles;
 	pthread_mutex_t lock;
+	_Atomic uint64_t failures;
 	struct cw_limits *wrong;  /* sources that brought wrong credentials */
 	struct cw_limits *tokens; /* by the number of the token */
 	struct {
@@ -259,10 +260,16 @@ static bool may_guess(struct cw_rest_auth *a, const struct cw_rest_request *q)
 	bool may;
 
 	s.exempt = false;
+	atomic_fetch_add(&a->failures, 1);
 	(void) pthread_mutex_lock(&a->lock);
 	may = cw_limits_request(a->wrong, &s, now_ms(q));
 	(void) pthread_mutex_unlock(&a->lock);
 	return may;
+}
+
+uint64_t cw_rest_auth_failures(const struct cw_rest_auth *a)
+{
+	return atomic_load(&a->failures);
 }
 
 int cw_rest_auth_credentials(struct cw_rest_auth *a, struct cw_rest_request *q)

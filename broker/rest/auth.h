@@ -20,6 +20,8 @@ void cw_rest_auth_cert(struct cw_rest_auth *a, struct cw_rest_request *q, const 
 /* Then from what the request brought. 0, or CW_E_AUTH (what it brought is not valid), CW_E_LIMIT
  * (too many wrong ones from there), or a code of the store. Nothing brought is 0. */
 int cw_rest_auth_credentials(struct cw_rest_auth *a, struct cw_rest_request *q) CW_MUST_CHECK;
+/* Wrong tokens so far. Any thread. */
+uint64_t cw_rest_auth_failures(const struct cw_rest_auth *a);
 /* The same for a token that is not in the head of the request: 0, or as above. */
 int cw_rest_auth_token(struct cw_rest_auth *a, struct cw_rest_request *q, const char *text,
 	size_t n) CW_MUST_CHECK;

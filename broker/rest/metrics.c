@@ -245,6 +245,8 @@ static void put_access(struct cw_rest_request *q, const struct cw_tsp_stats *s)
 		put(q, "causeway_auth_failures_total{mech=\"%s\"} %llu\n",
 			i < CW_CONFIG_MECHANISMS ? cw_config_mechanisms[i] : "other",
 			U(s->failures_of[i]));
+	put(q, "causeway_auth_failures_total{mech=\"token\"} %llu\n",
+		U(cw_rest_auth_failures(q->rest->auth)));
 	family(q, "causeway_packets_dropped", "counter", NULL, "Datagrams that were not answered.");
 	put(q,
 		"causeway_packets_dropped_total{access=\"tsp\",reason=\"malformed\"} %llu\n"

@@ -406,11 +406,26 @@ static void on_clock_timer(void *arg)
 	cw_timer_start(r->clock_timer, CLOCK_LOOK_MS);
 }
 
+/* Of guesses there may be very many: one event for all since the last. */
+static void tell_failures(struct cw_rest *r)
+{
+	uint64_t failures = cw_rest_auth_failures(r->auth);
+	char detail[64];
+
+	if (failures == r->failures_told)
+		return;
+	(void) snprintf(detail, sizeof detail, "{\"access\":\"rest\",\"failures\":%llu}",
+		(unsigned long long) (failures - r->failures_told));
+	r->failures_told = failures;
+	cw_engine_event(r->parts.engine, "auth.fail", 0, NULL, detail);
+}
+
 /* Who waits for an event looks whether it is time for a comment. */
 static void on_tick_timer(void *arg)
 {
 	struct cw_rest *r = arg;
 
+	tell_failures(r);
 	cw_hub_wake(r->parts.hub);
 	for (unsigned i = 0; i < r->n_listeners; i++)
 		cw_rest_listener_sweep(r->listener[i]);

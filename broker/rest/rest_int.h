@@ -36,6 +36,7 @@ struct cw_rest {
 	uint8_t session_key[32];         /* likewise: cookies end with the process */
 	/* the loop's */
 	struct cw_timer *clock_timer;
+	uint64_t failures_told;      /* of wrong tokens */
 	struct cw_timer *tick_timer; /* of event streams */
 	struct cw_timer *stop_timer;
 	int64_t cut_at_us;

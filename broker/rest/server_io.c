@@ -131,7 +131,13 @@ struct head {
 	unsigned headers, hosts, lengths, codings;
 	size_t octets;
 	bool bad_name, bad_value, bad_coding;
+	unsigned seen; /* of those there may be one of */
+	bool twice;
 };
+
+/* Two of them could be read as one or the other (Host and the framing have rules of their own). */
+static const char *const single[] = {
+	"Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"};
 
 static enum MHD_Result look_at_header(void *arg, enum MHD_ValueKind kind, const char *name,
 	size_t name_n, const char *value, size_t value_n)
@@ -140,6 +146,12 @@ static enum MHD_Result look_at_header(void *arg, enum MHD_ValueKind kind, const 
 
 	(void) kind;
 	h->headers++;
+	for (unsigned i = 0; i < CW_ARRAY_LEN(single); i++) {
+		if (strcasecmp(name, single[i]) != 0)
+			continue;
+		h->twice = h->twice || h->seen & 1u << i;
+		h->seen |= 1u << i;
+	}
 	h->octets += name_n + value_n + 4;
 	h->hosts += strcasecmp(name, "Host") == 0;
 	h->lengths += strcasecmp(name, "Content-Length") == 0;
@@ -173,6 +185,8 @@ static const char *framing_fault(
 	if (h.headers > HEADERS_MAX || h.octets > HEAD_MAX)
 		return "more than 64 headers, or more than 16 KiB of them";
 	*ret_problem = CW_PROBLEM_MALFORMED_REQUEST;
+	if (h.twice)
+		return "a header of which there may be one is there twice";
 	if (h.bad_name)
 		return "a header has no name, or one with blanks";
 	if (h.bad_value)

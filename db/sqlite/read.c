@@ -449,7 +449,7 @@ static int who_in_set(struct cw_sq_reader *r, struct cw_addr4 addr, struct cw_po
 			atomic_fetch_add(&r->errors->corrupt, 1);
 			continue;
 		}
-		if (t.ended_wall_s > wall_s) {
+		if (cw_sq_tenure_reaches(&t, wall_s)) {
 			*ret = t;
 			found = 1;
 			break;

@@ -20,7 +20,7 @@ static bool wants_tenure(const void *item, const void *filter)
 	return (!f->principal || strcmp(f->principal, t->principal) == 0) &&
 	       (f->pool_id == 0 || f->pool_id == t->pool_id) &&
 	       (f->prefix.len == 0 || cw_prefix4_has(&f->prefix, t->addr)) &&
-	       t->ended_wall_s > f->from_wall_s &&
+	       cw_sq_tenure_reaches(t, f->from_wall_s) &&
 	       (f->to_wall_s == 0 || t->started_wall_s < f->to_wall_s);
 }
 

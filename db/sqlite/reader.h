@@ -162,6 +162,13 @@ static inline bool cw_sq_when(int64_t wall_s, int64_t from_s, int64_t to_s)
 #define CW_SQ_LOOK 10000 /* rows looked at in one call */
 /* The row of CW_SQ_TENURE_SELECT into a struct cw_tenure. */
 bool cw_sq_tenure_row(sqlite3_stmt *st, void *item);
+/* Not over by wall_s. What began and ended within one second was there in that second, or nobody would
+ * ever have had it. */
+static inline bool cw_sq_tenure_reaches(const struct cw_tenure *t, int64_t wall_s)
+{
+	return t->ended_wall_s > wall_s ||
+	       (t->ended_wall_s == t->started_wall_s && t->started_wall_s >= wall_s);
+}
 
 /* ---- read_log.c, read_misc.c: see db/readers.h ---- */
 

@@ -116,8 +116,9 @@ static int read_addresses(
 			return CW_E_SYNTAX;
 		memcpy(to, &prefix, sizeof prefix);
 	} else {
-		*ret_why = "not ADDR/LEN, FIRST-LAST or ADDR";
-		if (cw_range4_parse(s, n, &range.lo, &range.hi) < 0)
+		*ret_why = "not ADDR/LEN, FIRST-LAST or ADDR of hosts' addresses";
+		if (cw_range4_parse(s, n, &range.lo, &range.hi) < 0 ||
+			!cw_addr4_is_unicast(range.lo) || !cw_addr4_is_unicast(range.hi))
 			return CW_E_SYNTAX;
 		memcpy(to, &range, sizeof range);
 	}

@@ -63,6 +63,8 @@ AMBIGUOUS = {
     "two Content-Lengths": post(b"Host: localhost\r\n" + JSON + b"Content-Length: " + N + b"\r\nContent-Length: 3\r\n"),
     "the same Content-Length twice": post(b"Host: localhost\r\n" + JSON + (b"Content-Length: " + N + b"\r\n") * 2),
     "two Hosts": post(b"Host: localhost\r\nHost: y\r\n" + JSON + b"Content-Length: " + N + b"\r\n"),
+    "two Idempotency-Keys": post(b"Host: localhost\r\nIdempotency-Key: a\r\nIdempotency-Key: b\r\n" + JSON + b"Content-Length: " + N + b"\r\n"),
+    "two Authorizations": post(b"Host: localhost\r\nAuthorization: Bearer a\r\nauthorization: Bearer b\r\n" + JSON + b"Content-Length: " + N + b"\r\n"),
     "no Host": post(JSON + b"Content-Length: " + N + b"\r\n"),
     "an empty header name": post(b"Host: localhost\r\n: y\r\n" + JSON + b"Content-Length: " + N + b"\r\n"),
     "a blank before the colon": post(b"Host: localhost\r\nX-A : y\r\n" + JSON + b"Content-Length: " + N + b"\r\n"),

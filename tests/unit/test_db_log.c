@@ -303,10 +303,10 @@ static void history_by_page(void **state)
 	assert_int_equal(TENURES(.principal = "bob"), 10);
 	assert_int_equal(TENURES(.pool_id = p), 40);
 	assert_int_equal(TENURES(.pool_id = p + 1), 0);
-	/* The 20 that lasted, and none of those that were over in their second; [from, to). */
+	/* The 20 that lasted; one that was over in its second is of that second only; [from, to). */
 	assert_int_equal(TENURES(.from_wall_s = wall + 100), 20);
 	assert_int_equal(TENURES(.to_wall_s = wall + 4), 4);
-	assert_int_equal(TENURES(.from_wall_s = wall + 3, .to_wall_s = wall + 5), 3);
+	assert_int_equal(TENURES(.from_wall_s = wall + 3, .to_wall_s = wall + 5), 4);
 	/* Both ways of looking up a prefix. */
 	assert_int_equal(TENURES(.prefix = {{0x0a000000}, 30}), 4);
 	assert_int_equal(TENURES(.prefix = {l[5].addr, 32}), 1);
