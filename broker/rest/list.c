@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -280,6 +281,8 @@ static ssize_t pull(struct cw_rest_request *q, char *to, size_t n)
 			return 0;
 		}
 		s->collected = false;
+		/* Where processors are few the loop and the store go first: a list can wait. */
+		(void) sched_yield();
 		q->out.len = s->sent = 0;
 		r = fill_some(q, s->l, rows);
 		if (s->l->limit)
