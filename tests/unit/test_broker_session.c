@@ -451,6 +451,23 @@ static void a_grant_nobody_hears(void **state)
 	assert_true(held(1));
 }
 
+static void a_second_that_begins_meanwhile(void **state)
+{
+	(void) state;
+	tx_connect(&t, &a, CW_TSP_ON_TCP, 1);
+	tx_anonymous(&a, "2.0.0");
+	fake_tep.mode = FAKE_HOLD;
+	(void) tx_ask(&a, "create", 1, NULL);
+	cw_fake_clock_advance(&t.b.clock, 1000);
+	fake_tep.mode = FAKE_OK;
+	fake_tep_answer(false);
+	bx_settle(&t.b);
+	assert_has(tx_heard(&a), "lifetime=\"3600\"");
+	/* Later it counts. */
+	(void) tx_frame(&a, "<tunnel action=\"accept\"></tunnel>");
+	assert_has(tx_ask(&a, "info", 1, NULL), "lifetime=\"3599\"");
+}
+
 static int open_limits(void **state)
 {
 	static const struct bx_pool pool = {.range = "10.0.0.0/24"};
@@ -770,6 +787,7 @@ int main(void)
 		CASE(users_take_leases_along, open_plain),
 		CASE(anonymous_may_not_move, open_plain),
 		CASE(tep_failure_is_307, open_plain),
+		CASE(a_second_that_begins_meanwhile, open_plain),
 		CASE(a_grant_nobody_hears, open_plain),
 		CASE(request_rate, open_limits),
 		CASE(user_quota, open_limits),

@@ -191,10 +191,10 @@ static void answer(
 	cw_tsp_server_reply(s->server, ev, m, flags, cw_tsp_access_now_ms(s->access));
 }
 
-static void answer_lease(struct cw_tsp_session *s, const struct cw_lease *l, unsigned flags)
+static void answer_lease(
+	struct cw_tsp_session *s, const struct cw_lease *l, uint32_t left, unsigned flags)
 {
 	struct cw_tsp_msg m = {.action = CW_TSP_INFO, .has_lifetime = true};
-	uint32_t left = cw_engine_remaining_s(s->access->engine, l);
 
 	fill_sides(s->access, l->tep_id, l->addr, l->ports, &l->client6, &m);
 	/* DSTM counts seconds; RFC 5572 4.7.1 minutes, only if configured. Never 0, which some take
@@ -235,12 +235,16 @@ static void acquire_answered(struct cw_tsp_session *s, const struct cw_op_acquir
 	bool v2 = cw_tsp_server_version(s->server) == CW_TSP_V2;
 	struct cw_tsp_hold *before = hold_find(s, q->lease.id);
 	bool offer = q->how == CW_ACQ_GRANTED || (before && before->offered);
+	uint32_t left = cw_engine_remaining_s(s->access->engine, &q->lease);
 
 	if (q->how != CW_ACQ_GRANTED)
 		offer_overtaken(s->access, q->lease.id, s);
+	/* It has just begun: that a new second has, too, is no second less. */
+	if (left + 1 == q->lease.lifetime_s)
+		left++;
 	/* Before the answer: the machine may report the offer's end inside it. */
 	hold_note(s, &q->lease, offer && v2);
-	answer_lease(s, &q->lease, offer ? CW_TSP_REPLY_OFFER : CW_TSP_REPLY_LEASE);
+	answer_lease(s, &q->lease, left, offer ? CW_TSP_REPLY_OFFER : CW_TSP_REPLY_LEASE);
 }
 
 static void request_answered(struct cw_tsp_session *s, const struct cw_op *op)
@@ -253,7 +257,9 @@ static void request_answered(struct cw_tsp_session *s, const struct cw_op *op)
 		acquire_answered(s, &op->u.acquire);
 	} else if (op->kind == CW_OP_FIND) {
 		hold_note(s, &op->u.find.lease, false);
-		answer_lease(s, &op->u.find.lease, CW_TSP_REPLY_LEASE);
+		answer_lease(s, &op->u.find.lease,
+			cw_engine_remaining_s(s->access->engine, &op->u.find.lease),
+			CW_TSP_REPLY_LEASE);
 	} else {
 		h = hold_find(s, op->u.end.lease.id);
 		if (h)
