@@ -639,6 +639,14 @@ static void write_quoted(struct cw_writer *w, const char *text)
 	cw_write_u8(w, '"');
 }
 
+/* An element as text; a broken one, which only a schema's verify() sees, is nothing. */
+static const char *element(const struct cw_conf_section *s, const char *name, unsigned i)
+{
+	const char *text = cw_conf_list_get(s, name, i);
+
+	return text ? text : "";
+}
+
 char *cw_conf_value_text(const struct cw_conf_section *s, const struct cw_conf_opt *opt)
 {
 	const unsigned n = cw_conf_list_count(s, opt->name);
@@ -647,16 +655,16 @@ char *cw_conf_value_text(const struct cw_conf_section *s, const struct cw_conf_o
 	char *text;
 
 	if (opt->type != CW_CONF_LIST || n == 0)
-		return cw_strdup(n ? cw_conf_list_get(s, opt->name, 0) : "");
+		return cw_strdup(n ? element(s, opt->name, 0) : "");
 	for (unsigned i = 0; i < n; i++)
-		room += 4 + 2 * strlen(cw_conf_list_get(s, opt->name, i));
+		room += 4 + 2 * strlen(element(s, opt->name, i));
 	text = cw_zalloc(room, 1);
 	if (!text)
 		return NULL;
 	w = cw_writer_of(text, room - 1);
 	for (unsigned i = 0; i < n; i++) {
 		cw_write_str(&w, i ? ", " : "{ ");
-		write_quoted(&w, cw_conf_list_get(s, opt->name, i));
+		write_quoted(&w, element(s, opt->name, i));
 	}
 	cw_write_str(&w, " }");
 	return text;

@@ -268,7 +268,7 @@ static bool only_of_streams(
  * before it was restored. The reader is told. 0 or a code. */
 static int find_gap(struct follow *f)
 {
-	uint64_t newest, pruned;
+	uint64_t newest = 0, pruned = 0;
 	int r = with_reader(f);
 
 	if (r == 0)

@@ -38,6 +38,15 @@ static void must(bool good)
 		abort();
 }
 
+/* A list stands in braces, what is not set is nothing. */
+static void look_at_text(char *text, enum cw_conf_type type)
+{
+	must(text != NULL);
+	must(type != CW_CONF_LIST || !*text ||
+		(strncmp(text, "{ \"", 3) == 0 && strcmp(text + strlen(text) - 3, "\" }") == 0));
+	free(text);
+}
+
 /* Every getter on every option. */
 static void look(struct cw_conf *c)
 {
@@ -54,6 +63,7 @@ static void look(struct cw_conf *c)
 			must(cw_conf_is_set(s, o->name) == (cw_conf_opt_line(s, o->name) > 0));
 			(void) cw_conf_int(s, o->name);
 			(void) cw_conf_bool(s, o->name);
+			look_at_text(cw_conf_value_text(s, o), o->type);
 		}
 	}
 }
@@ -75,8 +85,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	must(strncmp(told, "x:1: libconfuse", 15) != 0 && !strstr(told, "\nx:1: libconfuse"));
 	for (size_t i = 0; i < told_n; i++) /* nothing raw from the file reaches a terminal */
 		must(told[i] == '\n' || (told[i] >= ' ' && told[i] <= '~'));
-	if (c)
+	if (c) {
 		look(c);
+		must(strlen(cw_conf_hash(c)) == CW_CONF_HASH_STRLEN - 1);
+	}
 	(void) cw_conf_free(c);
 	free(told);
 	return 0;
