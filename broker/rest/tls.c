@@ -102,7 +102,7 @@ int cw_rest_tls_load(const char *cert, const char *key)
 	if (r == 0)
 		r = cw_rest_read_pem(key, &secret);
 	if (r == 0)
-		r = understand(p, shown, secret);
+		r = shown && secret ? understand(p, shown, secret) : -ENOMEM;
 	(void) (shown ? cw_free_secret(shown, CW_REST_PEM_MAX) : NULL);
 	(void) (secret ? cw_free_secret(secret, CW_REST_PEM_MAX) : NULL);
 	if (r < 0) {
