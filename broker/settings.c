@@ -525,15 +525,15 @@ static bool build_users(struct cw_config *c, const struct cw_conf *f)
 	return true;
 }
 
+const struct cw_config_place cw_config_fixed_places[CW_FIXED_N] = {
+#define X(id, section, dot, name) [CW_FIXED_##id] = {section, name},
+	CW_CONFIG_FIXED(X)
+#undef X
+};
+
 static void note_lines(struct cw_config *c, const struct cw_conf *f)
 {
-	static const struct {
-		const char *section, *name;
-	} fixed[CW_FIXED_N] = {
-#define X(id, section, dot, name) [CW_FIXED_##id] = {section, name},
-		CW_CONFIG_FIXED(X)
-#undef X
-	};
+	const struct cw_config_place *fixed = cw_config_fixed_places;
 
 	for (unsigned i = 0; i < CW_FIXED_N; i++) {
 		const struct cw_conf_section *s = fixed[i].section[0]

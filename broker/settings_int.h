@@ -22,6 +22,11 @@ bool cw_config_get_listen(const struct cw_config *c, const struct cw_conf_sectio
 	struct cw_endpoint **ret, size_t *ret_n) CW_MUST_CHECK;
 /* All elements of a list with a separator after (sep_last) or between them. Given. */
 char *cw_config_join(const struct cw_conf_section *s, const char *name, char sep, bool sep_last);
+/* Where options that are read at the start only stand; section "": in none. */
+struct cw_config_place {
+	const char *section, *name;
+};
+extern const struct cw_config_place cw_config_fixed_places[CW_FIXED_N];
 /* settings_show.c */
 bool cw_config_values_build(struct cw_config *c, const struct cw_conf *f) CW_MUST_CHECK;
 void cw_config_values_done(struct cw_config *c);

@@ -18,13 +18,7 @@
 
 static bool is_fixed(const struct cw_conf_opt *o)
 {
-	static const struct {
-		const char *section, *name;
-	} fixed[CW_FIXED_N] = {
-#define X(id, section, dot, name) [CW_FIXED_##id] = {section, name},
-		CW_CONFIG_FIXED(X)
-#undef X
-	};
+	const struct cw_config_place *fixed = cw_config_fixed_places;
 
 	for (unsigned i = 0; i < CW_FIXED_N; i++)
 		if (strcmp(fixed[i].section, o->section ? o->section : "") == 0 &&
