@@ -44,11 +44,6 @@ struct follow {
 	struct cw_rest_shown_event shown;
 };
 
-static int64_t now_us(const struct cw_rest_request *q)
-{
-	return cw_clock_now(cw_loop_clock(q->rest->parts.loop)).mono_us;
-}
-
 static void on_wake(struct cw_hub_follower *f)
 {
 	cw_rest_stream_wake(((struct follow *) f)->q);
@@ -165,7 +160,7 @@ static int fill(struct follow *f)
 	int r = 0;
 
 	while (f->q->out.len == 0 && !f->over && r == 0) {
-		int64_t now = now_us(f->q);
+		int64_t now = cw_rest_now_us(f->q);
 
 		if (!may_go_on(f, now)) {
 			f->over = true;
@@ -219,7 +214,7 @@ static ssize_t pull(struct cw_rest_request *q, char *to, size_t n)
 			return r < 0 ? -2 : 0;
 		if (q->out.len == 0)
 			return -1;
-		f->said_us = now_us(q);
+		f->said_us = cw_rest_now_us(q);
 	}
 	if (n > q->out.len - f->sent)
 		n = q->out.len - f->sent;
@@ -334,7 +329,7 @@ void cw_rest_follow(struct cw_rest_request *q, const struct cw_rest_query_list_e
 	cw_json_out_done(&q->out);
 	cw_json_out_grow(&q->out, 8 * FILL);
 	q->mine = f;
-	f->said_us = f->looked_us = now_us(q);
+	f->said_us = f->looked_us = cw_rest_now_us(q);
 	cw_rest_add_header(q, "Cache-Control", "no-store");
 	say(f, ":\n\n"); /* so that the head goes out */
 	if (f->gap)

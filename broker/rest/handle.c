@@ -99,6 +99,11 @@ struct cw_store_reader *cw_rest_reader(struct cw_rest_request *q)
 	return r < 0 ? NULL : q->reader;
 }
 
+int64_t cw_rest_now_us(const struct cw_rest_request *q)
+{
+	return cw_clock_now(cw_loop_clock(q->rest->parts.loop)).mono_us;
+}
+
 int64_t cw_rest_now_wall_s(const struct cw_rest_request *q)
 {
 	return cw_clock_now(cw_loop_clock(q->rest->parts.loop)).wall_s;

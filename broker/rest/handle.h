@@ -37,6 +37,7 @@ struct cw_store_reader *cw_rest_reader(struct cw_rest_request *q);
 int64_t cw_rest_wall_of(const struct cw_rest_request *q, int64_t steady_s);
 int64_t cw_rest_now_wall_s(const struct cw_rest_request *q);
 int64_t cw_rest_now_steady_s(const struct cw_rest_request *q);
+int64_t cw_rest_now_us(const struct cw_rest_request *q); /* CLOCK_MONOTONIC: for durations */
 /* The name of a pool or TEP, kept for the request: rows have ids. "" if it is gone. */
 const char *cw_rest_pool_name(struct cw_rest_request *q, uint64_t id);
 const char *cw_rest_tep_name(struct cw_rest_request *q, uint64_t id);

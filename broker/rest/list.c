@@ -233,15 +233,10 @@ static void collect_some(struct cw_rest_request *q)
 	s->l->collect(q, s->l);
 }
 
-static int64_t now_us(const struct cw_rest_request *q)
-{
-	return cw_clock_now(cw_loop_clock(q->rest->parts.loop)).mono_us;
-}
-
 /* Who reads slowly may have lost the right to the rest. */
 static bool may_go_on(struct cw_rest_request *q, struct stream *s)
 {
-	int64_t now = now_us(q);
+	int64_t now = cw_rest_now_us(q);
 
 	if (now - s->looked_us <= LOOK_S * INT64_C(1000000))
 		return true;
@@ -317,7 +312,7 @@ static void answer_all(struct cw_rest_request *q, struct cw_rest_list *l)
 	cw_json_out_done(&q->out);
 	cw_json_out_grow(&q->out, STREAM_MAX);
 	s->l = l;
-	s->looked_us = now_us(q);
+	s->looked_us = cw_rest_now_us(q);
 	l->more = true;
 	s->left = l->limit ? l->limit : STREAM_ROWS;
 	q->mine = s;
